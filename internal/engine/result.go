@@ -1,0 +1,42 @@
+package engine
+
+import (
+	"time"
+
+	"github.com/scalecheck/scalecheck/scenarios"
+)
+
+// A Result is the outcome of one request, redirects included.
+type Result struct {
+	Endpoint    string // route, "GET /api/v1/courses/{id}"
+	Method, URL string // as sent
+	Intended    time.Time
+	Start       time.Time // when it was sent
+	End         time.Time // when the answer had been read, or the request had failed
+	Status      int       // of the last answer; 0 without one
+	Bytes       int64     // of the body, decompressed
+	// Err is empty when the answer was as expected, else its kind, from a small
+	// set without addresses: "connection refused", "timeout", "status 500",
+	// "check: body", "redirect refused", "body too large", …
+	Err  string
+	User int  // number of the session, from 1
+	New  bool // the first request of a session
+}
+
+// A Sink takes what happens. It is called from many goroutines and must not
+// block: the caller is a user who is about to send the next request.
+type Sink interface {
+	Result(Result)
+	Dropped(n int)    // sessions that were due and never sent a request
+	Active(users int) // users active from now on
+}
+
+// Options say what to run.
+type Options struct {
+	Scenario *scenarios.Scenario
+	Plan     *scenarios.Plan
+	// Segment is the share (from, to] of the users that this process walks,
+	// both in [0,1]. The zero value means all. Processes whose segments cover
+	// (0,1] together walk the users of one.
+	Segment [2]float64
+}

@@ -1,0 +1,46 @@
+package scenarios
+
+import (
+	"math"
+	"math/rand/v2"
+)
+
+// A Think is how long a user reads before going on. Exactly one of Const, Mean
+// and Median is set; all three zero means no time at all.
+type Think struct {
+	Const  Seconds `json:"const,omitempty"`
+	Mean   Seconds `json:"mean,omitempty"`   // exponential
+	Median Seconds `json:"median,omitempty"` // lognormal, with Sigma
+	Sigma  float64 `json:"sigma,omitempty"`  // of the logarithm
+	Max    Seconds `json:"max,omitempty"`    // longer ones are cut to it; 0: none are
+}
+
+// Sample draws a think time.
+func (t *Think) Sample(r *rand.Rand) Seconds {
+	var v Seconds
+	switch {
+	case t.Mean > 0:
+		v = Seconds(r.ExpFloat64()) * t.Mean
+	case t.Median > 0:
+		v = t.Median * Seconds(math.Exp(t.Sigma*r.NormFloat64()))
+	default:
+		return t.Const
+	}
+	if t.Max > 0 {
+		v = min(v, t.Max)
+	}
+	return v
+}
+
+// Average returns the mean think time. Of a distribution with Max it is an
+// upper bound.
+func (t *Think) Average() Seconds {
+	switch {
+	case t.Mean > 0:
+		return t.Mean
+	case t.Median > 0:
+		return t.Median * Seconds(math.Exp(t.Sigma*t.Sigma/2))
+	default:
+		return t.Const
+	}
+}
