@@ -34,6 +34,9 @@ const layout = 1
 // respect. Here it also says that the directory is ours: one without it is not touched.
 const tag = "CACHEDIR.TAG"
 
+// passwordFile is in the data directory.
+const passwordFile = "scalecheck.password"
+
 const (
 	// startTimeout: seconds as a rule, but recovery after a crash replays up to max_wal_size of WAL.
 	startTimeout = 2 * time.Minute
@@ -111,7 +114,7 @@ type Cluster struct {
 	logger  *slog.Logger
 	options map[string]string
 	keep    bool   // the directory is cached
-	dir     string // holds data, log, password
+	dir     string // holds data and log
 	sockets string // directory of the Unix socket: dir, or a short one
 	port    int
 	known   map[string]bool // names of the server's settings
@@ -329,20 +332,33 @@ func (c *Cluster) boot(ctx context.Context) error {
 	if err := c.describeSettings(ctx); err != nil {
 		return err
 	}
-	data := filepath.Join(c.dir, "data")
-	_, err := os.Stat(filepath.Join(data, "PG_VERSION"))
-	fresh := err != nil
-	if !fresh {
-		err := c.run(ctx)
-		if err == nil || ctx.Err() != nil || diskFull(err) {
-			return err
-		}
-		// It is our cache; nothing in it cannot be made again.
-		c.logger.Warn("the cached PostgreSQL does not start, making a new one", slog.String("dir", c.dir), slog.String("reason", err.Error()))
-	}
-	if err := os.RemoveAll(data); err != nil {
+	data, broken := filepath.Join(c.dir, "data"), filepath.Join(c.dir, "data.broken")
+	if err := os.RemoveAll(broken); err != nil {
 		return err
 	}
+	if _, err := os.Stat(filepath.Join(data, "PG_VERSION")); err != nil { // there is none, or not much of one
+		if err := os.RemoveAll(data); err != nil {
+			return err
+		}
+		return c.make(ctx)
+	}
+	cached := c.run(ctx)
+	if cached == nil || ctx.Err() != nil || diskFull(cached) {
+		return cached
+	}
+	// Is it the data, which is only a cache, or would any server fail here (settings, memory)? A new one will tell.
+	c.logger.Warn("the cached PostgreSQL does not start, making a new one", slog.String("dir", c.dir), slog.String("reason", cached.Error()))
+	if err := os.Rename(data, broken); err != nil {
+		return err
+	}
+	if err := c.make(ctx); err != nil {
+		return errors.Join(err, os.RemoveAll(data), os.Rename(broken, data))
+	}
+	return os.RemoveAll(broken)
+}
+
+// make makes a data directory and starts the server on it.
+func (c *Cluster) make(ctx context.Context) error {
 	if err := c.initdb(ctx); err != nil {
 		return err
 	}
@@ -387,8 +403,9 @@ func (c *Cluster) initdb(ctx context.Context) error {
 	if err != nil {
 		return c.explain(fmt.Errorf("initdb: %w: %s", err, telling(string(out))))
 	}
+	// The password stays with the data that it belongs to; the server does not mind the file.
 	return first(
-		os.Rename(password.Name(), filepath.Join(c.dir, "password")),
+		os.Rename(password.Name(), filepath.Join(unfinished, passwordFile)),
 		os.Rename(unfinished, filepath.Join(c.dir, "data")))
 }
 
@@ -458,7 +475,7 @@ func (c *Cluster) configure() error {
 
 // run starts the server, and waits until databases can be made.
 func (c *Cluster) run(ctx context.Context) error {
-	password, err := os.ReadFile(filepath.Join(c.dir, "password"))
+	password, err := os.ReadFile(filepath.Join(c.dir, "data", passwordFile))
 	if err != nil {
 		return err
 	}
@@ -496,6 +513,10 @@ func (c *Cluster) setUp(ctx context.Context) error {
 				_, err := conn.Exec(ctx, "/* scalecheck */ CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
 				return err
 			})
+			if code(err) == "58P01" || code(err) == "0A000" { // undefined_file, feature_not_supported: no control file
+				c.Caveats = append(c.Caveats, fmt.Sprintf("PostgreSQL %s in %s has the library but not the extension pg_stat_statements: install its contrib package", c.version, c.bin))
+				break
+			}
 			if err != nil {
 				return fmt.Errorf("extension pg_stat_statements: %w", err)
 			}
@@ -568,8 +589,9 @@ func (c *Cluster) ready(ctx context.Context) error {
 	}
 }
 
-// Stop ends the server and, when it is a throwaway, removes its directory. Sessions are broken off. When ctx ends (it may have ended
-// before), the server is stopped the hard way. Stopping twice is no error. Stop says when the server had ended by itself.
+// Stop ends the server and, when it is a throwaway, removes its directory. Sessions are broken off. When ctx ends (it
+// may have ended before), the server is stopped the hard way. Stopping twice is no error. Stop says when the server
+// had ended by itself.
 func (c *Cluster) Stop(ctx context.Context) error {
 	c.stop.Lock()
 	defer c.stop.Unlock()

@@ -129,6 +129,9 @@ func (s *Server) with(ctx context.Context, dsn string, f func(*pgx.Conn) error) 
 	if err != nil {
 		return hint.Wrap(err, "see https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING")
 	}
+	if s.private {
+		config.RuntimeParams = map[string]string{} // PGOPTIONS and the like are meant for the user's server
+	}
 	if config.RuntimeParams["application_name"] == "" {
 		config.RuntimeParams["application_name"] = "scalecheck"
 	}
