@@ -1,11 +1,103 @@
 package scenarios
 
-import "errors"
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/scalecheck/scalecheck/internal/hint"
+)
+
+// maxText is far above what a person writes and far below what harms.
+const maxText = 4 << 20
 
 // Read reads the scenario file at path.
-func Read(path string) (*Scenario, error) { return nil, errors.New("scenarios: to be built") }
+func Read(path string) (*Scenario, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		if pe, ok := errors.AsType[*os.PathError](err); ok {
+			err = pe.Err // the path is in the line already
+		}
+		err = fmt.Errorf("read scenario %s: %w", path, err)
+		return nil, hint.Exit(hint.Wrapf(err, "give a scenario file, a k6 script or a built-in scenario (%s)", strings.Join(Builtins(), ", ")), hint.NotStarted)
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, maxText+1))
+	if err == nil && len(text) > maxText {
+		err = fmt.Errorf("longer than %d MiB", maxText>>20)
+	}
+	if err != nil {
+		return nil, hint.Exit(fmt.Errorf("read scenario %s: %w", path, err), hint.NotStarted)
+	}
+	s, err := Parse(path, text)
+	if err != nil {
+		return nil, err
+	}
+	s.Source = filepath.Base(path)
+	return s, nil
+}
 
-// Parse reads the text of a scenario file. name is what errors call it.
+// Parse reads the text of a scenario file. name is what errors call it. An
+// error about the text is a *Problems with everything that is wrong.
 func Parse(name string, text []byte) (*Scenario, error) {
-	return nil, errors.New("scenarios: to be built")
+	s, problems := parse(text)
+	if len(problems) > 0 {
+		return nil, hint.Exit(&Problems{name, problems}, hint.NotStarted)
+	}
+	sum := sha256.Sum256(text)
+	s.Source, s.SHA256 = name, hex.EncodeToString(sum[:])
+	return s, nil
+}
+
+var yamlLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?(.*)$`)
+
+func parse(text []byte) (*Scenario, []Problem) {
+	r := &reader{}
+	var doc, more yaml.Node
+	dec := yaml.NewDecoder(bytes.NewReader(text))
+	if err := dec.Decode(&doc); err == io.EOF {
+		r.bad(nil, "the file is empty")
+		return nil, r.problems
+	} else if err != nil {
+		p := Problem{Text: err.Error()}
+		if m := yamlLine.FindStringSubmatch(err.Error()); m != nil {
+			p.Line, _ = strconv.Atoi(m[1])
+			p.Text = m[2]
+		}
+		return nil, []Problem{p}
+	}
+	if dec.Decode(&more) != io.EOF {
+		r.bad(&more, "one file holds one scenario: a second document begins")
+	}
+	r.plain(&doc)
+	if len(r.problems) > 0 {
+		return nil, r.sorted()
+	}
+	s := r.scenario(doc.Content[0])
+	for _, check := range r.later {
+		check()
+	}
+	return s, r.sorted()
+}
+
+// plain refuses anchors and aliases: with them a short text stands for a huge
+// tree, and nothing in a scenario needs them.
+func (r *reader) plain(n *yaml.Node) {
+	if n.Kind == yaml.AliasNode || n.Anchor != "" {
+		r.bad(n, "anchors and aliases are not supported")
+		return
+	}
+	for _, c := range n.Content {
+		r.plain(c)
+	}
 }
