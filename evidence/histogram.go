@@ -111,8 +111,22 @@ func (h *Histogram) MarshalJSON() ([]byte, error) {
 	return json.Marshal(string(b))
 }
 
-// UnmarshalJSON implements json.Unmarshaler.
+// UnmarshalJSON implements json.Unmarshaler. Besides the encoding that
+// MarshalJSON writes it reads counts by latency, {"20ms": 95, "0.4s": 5}, the
+// form for people who write evidence by hand.
 func (h *Histogram) UnmarshalJSON(b []byte) error {
+	var counts map[string]int64
+	if err := json.Unmarshal(b, &counts); err == nil {
+		*h = *NewHistogram()
+		for latency, n := range counts {
+			d, err := time.ParseDuration(latency)
+			if err != nil {
+				return fmt.Errorf("decode histogram: %w", err)
+			}
+			h.RecordN(d, n)
+		}
+		return nil
+	}
 	var s string
 	if err := json.Unmarshal(b, &s); err != nil {
 		return fmt.Errorf("decode histogram: %w", err)

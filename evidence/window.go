@@ -286,3 +286,7 @@ type FootprintCall struct {
 	Calls      float64 `json:"calls"`
 	Seconds    float64 `json:"seconds"`
 }
+
+// StatisticsBroken begins the caveat of a window in which the server's counters
+// were reset or evicted: their differences say nothing.
+const StatisticsBroken = "statistics broken: "
