@@ -27,6 +27,8 @@ type Pass struct {
 	Step   *capacity.Step  // the judged step; never nil
 	Window evidence.Window // all measured windows of that step as one
 	Report func(Finding)
+
+	found []Finding // by the analyzers before this one
 }
 
 // SubjectKind is what sort of thing is at fault.

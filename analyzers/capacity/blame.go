@@ -1,0 +1,133 @@
+package capacity
+
+import "slices"
+
+// A Claim says which share of an entry, 0…1, a cause is responsible for.
+type Claim func(Key) float64
+
+// A Blame is what a cause is responsible for in a step.
+type Blame struct {
+	// Load is how many requests in flight there are because of it: those that
+	// spend their time in it, and its part of those that queue behind it.
+	Load float64
+	// Share is Load ÷ all requests in flight, both of the endpoints that miss an
+	// objective only; of all endpoints where none does.
+	Share float64
+	// CPU is the share of all used processor time that it takes.
+	CPU float64
+}
+
+// Blame pushes every waiting request down to what it waits for.
+//
+// Time in a statement, at a dependency or in the app is the cause's by the
+// claim. Requests that wait for a processor wait for whoever has it: they are
+// shared out by processor use. Requests that wait for a connection wait for
+// whoever holds one: by holding time. A queue is never a cause while something
+// makes its servers slow (the container rule).
+func (s *Step) Blame(claim Claim) Blame {
+	l := s.Ledger
+	if l == nil {
+		return Blame{}
+	}
+	missing := s.missing()
+	var b Blame
+	b.CPU = s.cpuShare(claim)
+	hold := s.holdShare(claim, b.CPU)
+	var all float64
+	for _, e := range l.Time {
+		if len(missing) > 0 && !slices.Contains(missing, e.Endpoint) {
+			continue
+		}
+		all += e.Amount
+		switch e.Class {
+		case ClassQueue:
+			b.Load += e.Amount * b.CPU
+		case ClassPool:
+			b.Load += e.Amount * hold
+		default:
+			b.Load += e.Amount * claim(e.Key)
+		}
+	}
+	if all > 0 {
+		b.Share = b.Load / all
+	}
+	return b
+}
+
+// missing returns the endpoints that miss an objective.
+func (s *Step) missing() []string {
+	var out []string
+	for _, e := range s.Endpoints {
+		if e.Status == Missed {
+			out = append(out, e.Name)
+		}
+	}
+	return out
+}
+
+// cpuShare returns the claimed part of the processor time that everybody on
+// the machine used.
+func (s *Step) cpuShare(claim Claim) float64 {
+	var claimed, known float64
+	for _, e := range s.Ledger.CPU {
+		claimed += e.Amount * claim(e.Key)
+		known += e.Amount
+	}
+	c := s.CPU
+	all := max(known, c.App+c.Postgres) + c.Generator + c.Recorder + c.Foreign
+	if all <= 0 {
+		return 0
+	}
+	return claimed / all
+}
+
+// holdShare returns the claimed part of the connections in use.
+func (s *Step) holdShare(claim Claim, cpu float64) float64 {
+	var claimed, all float64
+	for _, e := range s.Ledger.Hold {
+		all += e.Amount
+		if e.Class == ClassCPU && s.CPU.PostgresQueue > s.CPU.Postgres {
+			claimed += e.Amount * cpu // mostly queueing, whatever it says
+			continue
+		}
+		claimed += e.Amount * claim(e.Key)
+	}
+	if all == 0 {
+		return 0
+	}
+	return claimed / all
+}
+
+// ByClass returns the requests in flight by class, those of one statement
+// only where statement is not empty.
+func (s *Step) ByClass(statement string) map[Class]float64 {
+	out := map[Class]float64{}
+	if s.Ledger == nil {
+		return out
+	}
+	for _, e := range s.Ledger.Time {
+		if statement == "" || e.Statement == statement {
+			out[e.Class] += e.Amount
+		}
+	}
+	return out
+}
+
+// Bound returns the bound that a class means.
+func (c Class) Bound() Bound {
+	switch c {
+	case ClassCPU, ClassQueue:
+		return CPU
+	case ClassIO, ClassCommit:
+		return IO
+	case ClassLock, ClassLatch:
+		return Lock
+	case ClassNetwork:
+		return Network
+	case ClassPool, ClassIdleTx:
+		return Pool
+	case ClassExternal, ClassSleep:
+		return External
+	}
+	return ""
+}

@@ -1,0 +1,286 @@
+package capacity
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/scalecheck/scalecheck/evidence"
+	"github.com/scalecheck/scalecheck/scenarios"
+)
+
+// Fit does the arithmetic. It fails only where histograms cannot be merged.
+func Fit(r *evidence.Run) (*Model, error) {
+	m := &Model{Judged: -1}
+	groups := Groups(r)
+	for i, ws := range groups {
+		w, err := evidence.Merge(ws)
+		if err != nil {
+			return nil, fmt.Errorf("step %d: %w", i, err)
+		}
+		s, err := fitStep(r, w)
+		if err != nil {
+			return nil, fmt.Errorf("step %d: %w", i, err)
+		}
+		s.Index = i
+		m.Steps = append(m.Steps, *s)
+	}
+	m.Judged = len(m.Steps) - 1
+	for i := range m.Steps {
+		if m.Steps[i].Status == Missed {
+			m.Judged = i
+			break
+		}
+	}
+	m.capacity()
+	m.knee(r)
+	m.Gates = gates(r, m)
+	return m, nil
+}
+
+// sameLoad: slices of a script's run whose active users differ by less belong
+// to one step.
+const sameLoad = 0.2
+
+// Groups returns the measured windows, step by step. A k6 script has no steps:
+// neighbouring slices with about the same number of active users make one.
+func Groups(r *evidence.Run) [][]evidence.Window {
+	var groups [][]evidence.Window
+	var level float64
+	for _, w := range r.Measured() {
+		last := len(groups) - 1
+		same := last >= 0 && groups[last][0].Step == w.Step
+		if r.Plan.Kind == scenarios.Script {
+			users := w.Generator.ActiveUsers
+			same = last >= 0 && math.Abs(users-level) <= sameLoad*max(users, level, 1)
+			if !same {
+				level = users
+			}
+		}
+		if same {
+			groups[last] = append(groups[last], w)
+		} else {
+			groups = append(groups, []evidence.Window{w})
+		}
+	}
+	return groups
+}
+
+func fitStep(r *evidence.Run, w evidence.Window) (*Step, error) {
+	s := &Step{Users: w.Users, Rate: w.Rate, Seconds: w.Length}
+	if r.Plan.Kind == scenarios.Script {
+		s.Users = w.Generator.ActiveUsers
+	}
+	total, err := w.Total()
+	if err != nil {
+		return nil, err
+	}
+	seconds := float64(w.Length)
+	if seconds <= 0 {
+		return s, nil
+	}
+	s.Requests, s.Failed = total.Requests, total.Failed
+	s.Throughput = float64(total.Requests-total.Failed) / seconds
+	s.Latency = quantiles(total.Latency)
+	s.CPU = cpuUse(w)
+	for _, e := range w.Endpoints {
+		x := float64(e.Requests) / seconds
+		es := EndpointStep{
+			Name: e.Name, Requests: e.Requests, Failed: e.Failed, Errors: e.Errors,
+			Throughput: x, Latency: quantiles(e.Latency), InFlight: InFlight(x, e.Latency.Mean()),
+		}
+		for _, o := range r.Plan.Objectives {
+			if !o.Covers(e.Name) {
+				continue
+			}
+			j := judge(o, e)
+			s.Verdicts = append(s.Verdicts, j)
+			es.Status = worse(es.Status, j.Status)
+		}
+		s.InFlight += es.InFlight
+		s.Status = worse(s.Status, es.Status)
+		s.Endpoints = append(s.Endpoints, es)
+	}
+	s.unmeasured(r.Plan.Objectives)
+	slices.SortFunc(s.Endpoints, func(a, b EndpointStep) int {
+		return cmp.Or(cmp.Compare(b.InFlight, a.InFlight), cmp.Compare(a.Name, b.Name))
+	})
+	slices.SortStableFunc(s.Verdicts, func(a, b Judgement) int { return cmp.Compare(rank(b.Status), rank(a.Status)) })
+	s.Ledger = buildLedger(r, w, s)
+	s.stations(w)
+	return s, nil
+}
+
+// unmeasured notes objectives of endpoints that had no request.
+func (s *Step) unmeasured(objectives []scenarios.Objective) {
+	for _, o := range objectives {
+		if o.Endpoint == "" || slices.ContainsFunc(s.Endpoints, func(e EndpointStep) bool { return e.Name == o.Endpoint }) {
+			continue
+		}
+		s.Verdicts = append(s.Verdicts, Judgement{Objective: o, Endpoint: o.Endpoint, Status: Unmeasured, Limit: float64(o.Limit) + o.Errors})
+	}
+}
+
+func quantiles(h *evidence.Histogram) Quantiles {
+	return Quantiles{
+		N: h.Count(), Mean: h.Mean(), Max: h.Max(),
+		P50: h.Quantile(0.5), P95: h.Quantile(0.95), P99: h.Quantile(0.99),
+	}
+}
+
+func cpuUse(w evidence.Window) CPUUse {
+	var c CPUUse
+	seconds := float64(w.Length)
+	for _, p := range w.Processes {
+		run, queue := p.Run/seconds, p.Queue/seconds
+		switch p.Role {
+		case evidence.App:
+			c.App += run
+			c.AppQueue += queue
+		case evidence.Postgres:
+			c.Postgres += run
+			c.PostgresQueue += queue
+		case evidence.LoadGen:
+			c.Generator += run
+			c.GeneratorQueue += queue
+		default:
+			c.Recorder += run
+		}
+	}
+	if w.Host != nil {
+		c.Cores = float64(w.Host.Cores)
+		c.Foreign = w.Host.Foreign / seconds
+		c.Steal = w.Host.Steal / seconds
+	}
+	return c
+}
+
+// stations sums the ledger up by place.
+func (s *Step) stations(w evidence.Window) {
+	loads := map[Station]float64{}
+	for _, e := range s.Ledger.Time {
+		if e.Class == ClassOther {
+			s.Unattributed += e.Amount
+			continue
+		}
+		loads[place(e.Key)] += e.Amount
+	}
+	for st, load := range loads {
+		st.Load = load
+		st.Utilization = -1
+		switch {
+		case st.Bound == CPU:
+			st.Utilization = s.CPU.Utilization()
+			busy := s.CPU.App
+			if st.Name == postgresCPU {
+				busy = s.CPU.Postgres
+			}
+			if st.Name != cpuQueue {
+				st.Demand = Demand(busy, s.Throughput)
+			}
+		case st.Bound == Pool:
+			var used, size float64
+			for _, p := range w.Pools {
+				used, size = used+p.InUse, size+p.Max
+			}
+			if size > 0 {
+				st.Utilization = used / size
+				st.Demand = Demand(used, s.Throughput)
+			}
+		}
+		s.Stations = append(s.Stations, st)
+	}
+	slices.SortFunc(s.Stations, func(a, b Station) int {
+		return cmp.Or(cmp.Compare(b.Load, a.Load), cmp.Compare(a.Name, b.Name))
+	})
+	if s.InFlight > 0 {
+		s.Coverage = 1 - s.Unattributed/s.InFlight
+	}
+}
+
+const (
+	appCPU      = "app cpu"
+	postgresCPU = "postgres cpu"
+	cpuQueue    = "cpu queue"
+)
+
+func place(k Key) Station {
+	st := Station{Bound: k.Class.Bound()}
+	switch k.Class {
+	case ClassCPU:
+		st.Name = appCPU
+		if k.Statement != "" {
+			st.Name = postgresCPU
+		}
+	case ClassQueue:
+		st.Name = cpuQueue
+	case ClassIO:
+		st.Name = "data files"
+	case ClassCommit:
+		st.Name = "commit"
+	case ClassLock:
+		st.Name = "locks"
+	case ClassLatch:
+		st.Name = "lightweight locks"
+	case ClassPool:
+		st.Name = "connection pool"
+	case ClassExternal:
+		st.Name = k.Dependency
+	default:
+		st.Name = string(k.Class)
+	}
+	return st
+}
+
+func (m *Model) capacity() {
+	c := &m.Capacity
+	for _, s := range m.Steps {
+		if s.Status == Missed {
+			c.NextUsers, c.NextRPS = offered(s), s.Throughput
+			if len(s.Stations) > 0 {
+				c.LimitedBy = s.Stations[0].Bound
+			}
+			break
+		}
+		if s.Status == Met || s.Status == TooFew || s.Status == "" {
+			c.Users, c.RPS = offered(s), s.Throughput
+		}
+	}
+}
+
+func offered(s Step) float64 {
+	if s.Users > 0 {
+		return s.Users
+	}
+	return s.Rate
+}
+
+// bend: a step whose throughput per user is below this share of the lightest
+// step's no longer follows the load. A user who thinks Z and waits R asks
+// 1/(Z+R) times a second, so this is R having grown by a quarter of Z+R.
+const bend = 0.8
+
+func (m *Model) knee(r *evidence.Run) {
+	if len(m.Steps) == 0 {
+		return
+	}
+	first := m.Steps[0]
+	if users := offered(first); users > 0 && first.Throughput > 0 {
+		for _, s := range m.Steps[1:] {
+			if s.Throughput/offered(s) < bend*first.Throughput/users {
+				m.Knee.Users, m.Knee.RPS = offered(s), s.Throughput
+				break
+			}
+		}
+	}
+	if r.Plan.Kind == scenarios.Script && m.Knee.Users == 0 {
+		return // nothing says that its steps are comparable
+	}
+	// Utilisation law at the lightest step: what a request costs there.
+	c := first.CPU
+	if own := c.App + c.Postgres; c.Cores > 0 && own > 0 {
+		m.Knee.Ceiling = Ceiling(Demand(own, first.Throughput), c.Cores)
+		m.Knee.Resource = "cpu"
+	}
+}

@@ -1,0 +1,173 @@
+package capacity
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/scalecheck/scalecheck/evidence"
+)
+
+// gates says whether there is enough evidence for a verdict, gate by gate. A
+// gate looks at the steps up to the judged one: what the tool did far beyond
+// the objectives says nothing about them.
+func gates(r *evidence.Run, m *Model) []Gate {
+	out := []Gate{duration(m), samples(m), generator(r, m), host(m), workload(r, m), statistics(r, m)}
+	return out
+}
+
+func pass(name string) Gate { return Gate{Name: name, OK: true} }
+
+func fail(name, format string, args ...any) Gate {
+	return Gate{Name: name, Reason: fmt.Sprintf(format, args...)}
+}
+
+// minSeconds of measured load. 20 looks a second give 300 in 15 s: a share of
+// one half is then known to ±6 % (binomial, 95 %).
+const minSeconds = 15
+
+func duration(m *Model) Gate {
+	var measured float64
+	for _, s := range m.Steps {
+		measured += float64(s.Seconds)
+	}
+	if measured < minSeconds {
+		return fail("duration", "only %.0f s of load were measured; it takes at least %d s to say anything", measured, minSeconds)
+	}
+	return pass("duration")
+}
+
+// minRequests in the judged step: with fewer, not even the whole traffic
+// together bounds a 95th percentile (see need).
+const minRequests = 59
+
+func samples(m *Model) Gate {
+	s := m.Step()
+	if s == nil || s.Requests == 0 {
+		return fail("samples", "no request was measured")
+	}
+	if s.Requests < minRequests && s.Status != Missed {
+		return fail("samples", "only %d requests in the highest step; it takes %d to bound a p95", s.Requests, minRequests)
+	}
+	return pass("samples")
+}
+
+const (
+	// maxDropped: one arrival in a thousand that never became a request is a
+	// rounding error, more is another workload than the one asked for.
+	maxDropped = 0.001
+	// maxLag of the 99th percentile of request starts, in seconds, on a machine
+	// that has processors to spare. Go's timers are late by a millisecond or two
+	// there; a scheduler's time slice is some milliseconds.
+	maxLag = 0.05
+	// maxGenerator share of a full machine: where the users take half of all
+	// processors, it is the users that are measured.
+	maxGenerator = 0.5
+)
+
+func generator(r *evidence.Run, m *Model) Gate {
+	for i := range m.Steps[:m.Judged+1] {
+		s := &m.Steps[i]
+		w, err := evidence.Merge(Groups(r)[i])
+		if err != nil {
+			return fail("generator", "its measurements cannot be added up: %v", err)
+		}
+		g := w.Generator
+		if arrivals := g.Started + g.Dropped; arrivals > 0 && float64(g.Dropped) > maxDropped*float64(arrivals) {
+			return fail("generator", "%d of %d arrivals were dropped in step %d: the load was lower than it was meant to be", g.Dropped, arrivals, i+1)
+		}
+		busy := s.CPU.Utilization()
+		if busy >= saturated && s.CPU.Cores > 0 && s.CPU.Generator > maxGenerator*s.CPU.Cores {
+			return fail("generator", "the load generator used %.1f of %.0f cores in step %d: it measured itself", s.CPU.Generator, s.CPU.Cores, i+1)
+		}
+		if lag := g.Lag.Quantile(0.99); lag > maxLag && busy < saturated && busy >= 0 && s.Failed < s.Requests {
+			return fail("generator", "requests were sent %.0f ms late (p99) in step %d although %.0f %% of the processors were free", lag*1e3, i+1, (1-busy)*100)
+		}
+	}
+	return pass("generator")
+}
+
+// maxForeign share of the machine that may go to processes that are none of
+// ours while an objective is missed.
+const maxForeign = 0.1
+
+func host(m *Model) Gate {
+	s := m.Step()
+	if s == nil || s.CPU.Cores == 0 {
+		return pass("host")
+	}
+	// On a machine with processors to spare a neighbour delays nobody.
+	foreign := s.CPU.Foreign + s.CPU.Steal
+	if s.Status == Missed && foreign > maxForeign*s.CPU.Cores && s.CPU.Utilization() >= saturated {
+		return fail("host", "other processes used %.1f of %.0f cores in step %d while none was free", foreign, s.CPU.Cores, m.Judged+1)
+	}
+	return pass("host")
+}
+
+// maxRefused share of answers that say "not you" or "not so fast": beyond, the
+// users were not the users of the scenario.
+const maxRefused = 0.05
+
+func workload(r *evidence.Run, m *Model) Gate {
+	for i := range m.Steps[:m.Judged+1] {
+		w, err := evidence.Merge(Groups(r)[i])
+		if err != nil {
+			continue // generator says so
+		}
+		var all int64
+		refused := map[int]int64{}
+		for _, e := range w.Endpoints {
+			all += e.Requests
+			for _, status := range []int{401, 403, 429} {
+				refused[status] += e.Statuses[status]
+			}
+		}
+		for _, status := range []int{429, 401, 403} {
+			if n := refused[status]; all > 0 && float64(n) > maxRefused*float64(all) {
+				return fail("workload", "the application refused the load: %.0f %% of the requests of step %d were answered %d", 100*float64(n)/float64(all), i+1, status)
+			}
+		}
+		if i == 0 && all > 0 && m.Steps[i].Failed*2 > all {
+			return fail("workload", "%.0f %% of the requests failed at the lowest load already%s", 100*float64(m.Steps[i].Failed)/float64(all), commonest(w))
+		}
+	}
+	return pass("workload")
+}
+
+func commonest(w evidence.Window) string {
+	counts := map[string]int64{}
+	for _, e := range w.Endpoints {
+		for kind, n := range e.Errors {
+			counts[kind] += n
+		}
+	}
+	var most string
+	for _, kind := range sorted(counts) {
+		if counts[kind] > counts[most] {
+			most = kind
+		}
+	}
+	if most == "" {
+		return ""
+	}
+	return fmt.Sprintf(", mostly with %q", most)
+}
+
+// minSampled share of the planned looks at pg_stat_activity.
+const minSampled = 0.8
+
+func statistics(r *evidence.Run, m *Model) Gate {
+	if m.Step() == nil {
+		return pass("statistics")
+	}
+	for _, w := range Groups(r)[m.Judged] {
+		if s := w.Sessions; s != nil && s.Planned > 0 && float64(s.Samples) < minSampled*float64(s.Planned) {
+			return fail("statistics", "only %d of %d looks at pg_stat_activity succeeded in step %d", s.Samples, s.Planned, m.Judged+1)
+		}
+		for _, c := range w.Caveats {
+			if strings.HasPrefix(c, evidence.StatisticsBroken) {
+				return fail("statistics", "%s", c)
+			}
+		}
+	}
+	return pass("statistics")
+}

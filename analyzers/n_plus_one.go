@@ -1,0 +1,112 @@
+package analyzers
+
+import (
+	"fmt"
+
+	"github.com/scalecheck/scalecheck/analyzers/capacity"
+	"github.com/scalecheck/scalecheck/evidence"
+)
+
+// NPlusOne finds requests that ask the database the same thing again and again.
+var NPlusOne = &Analyzer{
+	Name:  "n-plus-one",
+	Needs: []evidence.Kind{evidence.Footprints},
+	Run:   nPlusOne,
+	Doc: `one request sends the same statement again and again
+
+A list is read, then for each of its rows one more statement. Each is fast, so
+none shows in a slow query log. Together they are hundreds of round trips: the
+app builds, sends and parses each, the server plans or looks up and answers each.
+It grows with the data, and it is the first thing to break when users come.
+
+How to confirm it by hand: reset nothing, send the request once on an idle system
+and compare
+
+    SELECT calls, rows, query FROM pg_stat_statements ORDER BY calls DESC;
+
+before and after.
+
+What to do: one statement for all rows: a join, WHERE id = ANY($1), an aggregate,
+or the preloading of your data mapper. Where the calls cannot be joined, send
+them in one batch (pipeline mode).
+
+When it is wrong: the statement is a loop that must see its own writes, or the
+repetition is a bounded handful. The isolation probe counts calls of a request
+that is alone; a cache that is warm under load can make the truth smaller.`,
+}
+
+const (
+	// minRepeats: a request that asks twice or thrice is common and harmless; ten
+	// repetitions of a round trip of a quarter millisecond are what people begin
+	// to see.
+	minRepeats = 10
+	// perRow: a statement of an N+1 fetches what belongs to one row. A few rows
+	// a call are one-to-many; dozens are a page.
+	perRow = 5
+)
+
+func nPlusOne(p *Pass) {
+	for _, f := range p.Run.Footprints {
+		var all, worst float64
+		var repeated *evidence.FootprintStatement
+		for i, s := range f.Statements {
+			all += s.Calls
+			if s.Calls >= minRepeats && s.Rows <= perRow*s.Calls && s.Calls > worst {
+				repeated, worst = &f.Statements[i], s.Calls
+			}
+		}
+		if repeated != nil {
+			nPlusOneFinding(p, f, *repeated, all)
+		}
+	}
+}
+
+func nPlusOneFinding(p *Pass, f evidence.Footprint, s evidence.FootprintStatement, all float64) {
+	// What the app and the network do for a request they mostly do for its
+	// statements, each about the same.
+	share := s.Calls / all
+	claim := func(k capacity.Key) float64 {
+		switch {
+		case k.Endpoint != f.Endpoint:
+			return 0
+		case k.Statement == s.ID:
+			return 1
+		case k.Statement != "" || k.Dependency != "":
+			return 0
+		}
+		return share
+	}
+	blame := p.Step.Blame(claim)
+	bound := capacity.CPU
+	var rate float64
+	for _, e := range p.Step.Endpoints {
+		if e.Name == f.Endpoint {
+			rate = e.Throughput
+		}
+	}
+	// Alone on the machine a request's time is processor time or waiting for
+	// the wire. Where the processors are full the question does not arise.
+	cpu := f.AppCPU + f.ServerCPU
+	if p.Step.CPU.Utilization() < 0.7 && cpu > 0 && cpu < f.Seconds/2 {
+		bound = capacity.Network
+	}
+	text := p.Run.Text(s.ID)
+	p.Report(Finding{
+		Bound:   bound,
+		Subject: Subject{Kind: Endpoint, Name: f.Endpoint, Endpoint: f.Endpoint, Statement: s.ID, Detail: text},
+		Message: fmt.Sprintf("one request sends %.0f statements, %.0f of them the same: %.0f calls a minute at %.1f requests a second",
+			all, s.Calls, s.Calls*rate*60, rate),
+		Load: blame.Load, Share: blame.Share,
+		Exhibits: []Exhibit{
+			{"calls of the repeated statement in one request", s.Calls, "", "isolation probe"},
+			{"rows by one call", s.Rows / s.Calls, "rows", "isolation probe"},
+			{"calls of all statements in one request", all, "", "isolation probe"},
+			{"latency of the request alone", f.Seconds, "s", "isolation probe"},
+			{"processor time of the request alone, app", f.AppCPU, "s", "schedstat"},
+			{"processor time of the request alone, PostgreSQL", f.ServerCPU, "s", "schedstat"},
+			{"share of all processor time", blame.CPU, "share", "schedstat"},
+		},
+		Remedy:  &Remedy{Title: "fetch it for all rows at once: a join, = ANY($1), or an aggregate"},
+		Caveats: []string{"calls were counted on a request that was alone; whether they grow with the data was not tried"},
+	})
+}

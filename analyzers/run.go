@@ -1,0 +1,141 @@
+package analyzers
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/scalecheck/scalecheck/analyzers/capacity"
+	"github.com/scalecheck/scalecheck/evidence"
+)
+
+// All lists the analyzers, most specific first: of two that claim the same
+// requests with the same weight, the earlier one is printed first.
+var All = []*Analyzer{
+	MissingIndex,
+	NPlusOne,
+	LockContention,
+	BlockingSideEffect,
+	QueueBacklog,
+	BusiestStation,
+}
+
+// Lookup returns the analyzer of that name, and nil if there is none.
+func Lookup(name string) *Analyzer {
+	for _, a := range All {
+		if a.Name == name {
+			return a
+		}
+	}
+	return nil
+}
+
+// Title returns the first line of the analyzer's manual.
+func (a *Analyzer) Title() string {
+	title, _, _ := strings.Cut(a.Doc, "\n")
+	return title
+}
+
+// minShare: what holds up less than one slow request in twenty is not worth a
+// line: removing it would not be seen in any percentile that people promise.
+const minShare = 0.05
+
+// Run runs the analyzers and returns their findings, heaviest first, and those
+// analyzers that could not run.
+func Run(r *evidence.Run, m *capacity.Model, as []*Analyzer) ([]Finding, []Skip, error) {
+	step := m.Step()
+	if step == nil {
+		return nil, skipAll(as, "no load was measured"), nil
+	}
+	window, err := evidence.Merge(capacity.Groups(r)[m.Judged])
+	if err != nil {
+		return nil, nil, fmt.Errorf("judged step: %w", err)
+	}
+	var found []Finding
+	var skipped []Skip
+	for _, a := range as {
+		if reason := lacks(r, a.Needs); reason != "" {
+			skipped = append(skipped, Skip{a.Name, reason})
+			continue
+		}
+		pass := &Pass{Run: r, Model: m, Step: step, Window: window, found: found}
+		pass.Report = func(f Finding) {
+			f.Cause = a.Name
+			if f.Share >= minShare || f.Fails {
+				found = append(found, f)
+			}
+		}
+		a.Run(pass)
+	}
+	slices.SortStableFunc(found, func(a, b Finding) int {
+		return cmp.Or(cmp.Compare(b.Share, a.Share), cmp.Compare(b.Load, a.Load))
+	})
+	for i := range found {
+		found[i].Confidence = confidence(step, found, i)
+	}
+	return found, skipped, nil
+}
+
+func lacks(r *evidence.Run, needs []evidence.Kind) string {
+	for _, k := range needs {
+		if r.Lacks(k) {
+			return fmt.Sprintf("%s were not measured: %s", k, strings.Join(r.Missing[k], "; "))
+		}
+	}
+	return ""
+}
+
+func skipAll(as []*Analyzer, reason string) []Skip {
+	var out []Skip
+	for _, a := range as {
+		out = append(out, Skip{a.Name, reason})
+	}
+	return out
+}
+
+// confidence is how much of the slow requests' time was measured, lowered where
+// the next best finding explains nearly as much of it. Time that was inferred
+// counts half.
+func confidence(s *capacity.Step, found []Finding, i int) float64 {
+	f := found[i]
+	if f.Fails && f.Share == 0 {
+		return 0.9 // counted jobs, not sampled time
+	}
+	covered := s.Coverage
+	if s.InFlight > 0 && s.Ledger != nil {
+		covered -= s.Ledger.Inferred / s.InFlight / 2
+	}
+	var rival float64
+	for j, g := range found {
+		if j != i {
+			rival = max(rival, g.Share)
+		}
+	}
+	margin := 1.0
+	if f.Share > 0 {
+		margin = max(0, 1-rival/f.Share)
+	}
+	return min(1, max(0, covered)) * (0.5 + 0.5*margin)
+}
+
+// heaviest returns the endpoint on which the claim weighs most.
+func heaviest(s *capacity.Step, claim capacity.Claim) string {
+	loads := map[string]float64{}
+	for _, e := range s.Ledger.Time {
+		loads[e.Endpoint] += e.Amount * claim(e.Key)
+	}
+	return largest(loads)
+}
+
+// largest returns the key of the largest value, the first in order among equals.
+func largest[K, V cmp.Ordered](m map[K]V) K {
+	var best K
+	first := true
+	for k, v := range m {
+		if first || v > m[best] || v == m[best] && k < best {
+			best, first = k, false
+		}
+	}
+	return best
+}
