@@ -238,7 +238,7 @@ func (c *Cluster) openCached(root string) (err error) {
 	if err := c.account.reaches(root); err != nil {
 		return err
 	}
-	dir := filepath.Join(root, fmt.Sprintf("pg%d-%d", major(c.version), layout))
+	dir := filepath.Join(root, cachedName(c.version))
 	if c.unlock, err = tryLock(dir + ".lock"); errors.Is(err, errLocked) {
 		return err
 	} else if err != nil {
@@ -276,6 +276,9 @@ func (c *Cluster) openCached(root string) (err error) {
 	return err
 }
 
+// cachedName names the directory of the cached cluster: data of another major version is of no use.
+func cachedName(version string) string { return fmt.Sprintf("pg%d-%d", major(version), layout) }
+
 // openThrowaway makes a temporary directory, in parent if that is not empty.
 func (c *Cluster) openThrowaway(parent string) (err error) {
 	if c.unlock != nil {
@@ -285,7 +288,11 @@ func (c *Cluster) openThrowaway(parent string) (err error) {
 	c.watchdog.dismiss()
 	c.watchdog, c.keep = nil, false
 	parents := []string{parent}
-	if parent == "" {
+	if parent != "" {
+		if err := os.MkdirAll(parent, 0o755); err != nil {
+			return hint.Wrapf(err, "make %s writable, or choose another directory", parent)
+		}
+	} else {
 		// TMPDIR of root may be a place that the server's account cannot enter.
 		parents = []string{os.TempDir(), "/tmp", "/var/tmp"}
 	}
@@ -404,9 +411,10 @@ func (c *Cluster) initdb(ctx context.Context) error {
 		return c.explain(fmt.Errorf("initdb: %w: %s", err, telling(string(out))))
 	}
 	// The password stays with the data that it belongs to; the server does not mind the file.
-	return first(
-		os.Rename(password.Name(), filepath.Join(unfinished, passwordFile)),
-		os.Rename(unfinished, filepath.Join(c.dir, "data")))
+	if err := os.Rename(password.Name(), filepath.Join(unfinished, passwordFile)); err != nil {
+		return err
+	}
+	return os.Rename(unfinished, filepath.Join(c.dir, "data"))
 }
 
 // first returns the first error.
@@ -718,6 +726,10 @@ func telling(log string) string {
 				lines = append(lines, strings.TrimSpace(text))
 				break
 			}
+		}
+		// What is wrong in a configuration file has the level LOG.
+		if _, text, ok := strings.Cut(line, "LOG:"); ok && strings.Contains(text, " parameter ") && len(lines) < 3 {
+			lines = append(lines, strings.TrimSpace(text))
 		}
 	}
 	if len(lines) == 0 {
