@@ -1,0 +1,110 @@
+// Package faults is the reference app's diseases: anti-patterns that real
+// applications have, each with a switch that brings it in and the healthy code on
+// the switch's other side.
+//
+// A fault is a value in [All], one file each. It breaks the database (statements
+// run once against a freshly seeded one, see [Apply]), the app (a field of
+// [Switches], handed to the module concerned), or both. The package says what is
+// wrong and what is right; what a tool should find is that tool's business.
+package faults
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Fault is one anti-pattern.
+type Fault struct {
+	// Name is how users ask for it.
+	Name string
+	// Doc is its description: a title line, a blank line, what the anti-pattern
+	// is, what it does to users, and the fix.
+	Doc string
+	// Database holds the statements that bring it into a healthy database.
+	Database []string
+	// Switch turns it on in the app; nil if the database alone is ill.
+	Switch func(*Switches)
+}
+
+// Switches are the app's bad sides. The zero value is the healthy app.
+type Switches struct {
+	// ProgressPerItem makes the dashboard ask for progress item by item.
+	ProgressPerItem bool
+	// MailInline makes registration wait for the mail provider.
+	MailInline bool
+	// OneGrader leaves all grading to a single worker.
+	OneGrader bool
+	// CountViewsInOneRow makes every item view update one row.
+	CountViewsInOneRow bool
+}
+
+// All faults, in the order in which they are described.
+var All = []*Fault{
+	MissingIndex,
+	NPlusOne,
+	SyncEmail,
+	QueueBacklog,
+	HotRow,
+}
+
+// Naive names the faults that a first version written in a hurry has all at once.
+var Naive = []string{
+	MissingIndex.Name,
+	NPlusOne.Name,
+	SyncEmail.Name,
+	QueueBacklog.Name,
+	HotRow.Name,
+}
+
+// Lookup returns the faults with the given names, in that order.
+func Lookup(names []string) ([]*Fault, error) {
+	byName := make(map[string]*Fault, len(All))
+	known := make([]string, len(All))
+	for i, f := range All {
+		byName[f.Name] = f
+		known[i] = f.Name
+	}
+	found := make([]*Fault, len(names))
+	for i, name := range names {
+		f, ok := byName[name]
+		if !ok {
+			return nil, fmt.Errorf("unknown fault %q: want one of %s", name, strings.Join(known, ", "))
+		}
+		found[i] = f
+	}
+	return found, nil
+}
+
+// On returns the switches that the faults turn on.
+func On(fs []*Fault) Switches {
+	var s Switches
+	for _, f := range fs {
+		if f.Switch != nil {
+			f.Switch(&s)
+		}
+	}
+	return s
+}
+
+// Apply runs the faults' statements against the database at dsn, all or none. The
+// database must be healthy: it is meant for a clone that is dropped afterwards.
+func Apply(ctx context.Context, dsn string, fs []*Fault) error {
+	conn, err := pgx.Connect(ctx, dsn)
+	if err != nil {
+		return fmt.Errorf("apply faults: %w", err)
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+		for _, f := range fs {
+			for _, sql := range f.Database {
+				if _, err := tx.Exec(ctx, sql); err != nil {
+					return fmt.Errorf("apply fault %s: %w", f.Name, err)
+				}
+			}
+		}
+		return nil
+	})
+}

@@ -1,0 +1,4 @@
+// Package platform is the directory of what every module stands on and no module
+// owns: db (connection pools), web (routing, JSON, errors), telemetry (metrics),
+// mail (SMTP), peer (third parties over HTTP). Nothing in it knows what a course is.
+package platform
