@@ -1,0 +1,224 @@
+package record
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/scalecheck/scalecheck/evidence"
+	"github.com/scalecheck/scalecheck/scenarios"
+)
+
+// A part is a stretch of the load that becomes one window.
+type part struct {
+	phase  evidence.Phase
+	step   int
+	stage  scenarios.Stage
+	length time.Duration
+}
+
+func parts(p scenarios.Plan) []part {
+	var out []part
+	for i, s := range p.Stages {
+		if s.Settle > 0 {
+			out = append(out, part{evidence.Settle, i, s, s.Settle.Duration()})
+		}
+		out = append(out, part{evidence.Measure, i, s, s.Measure.Duration()})
+	}
+	return out
+}
+
+// run puts the load on and cuts its windows. The generator's ticks are the
+// clock: a window ends with the tick that fills it, so that what the users saw
+// and what the collectors read are of the same time.
+func (c *conductor) run(ctx context.Context) error {
+	c.set.Cut(ctx, &evidence.Window{}) // what the probe did is in the footprints
+	load, err := c.Start(ctx)
+	if err != nil {
+		return broken(evidence.LoadFailed, "run it by hand with: scalecheck k6 run …", err)
+	}
+	c.load = load
+	err = c.cutAll(ctx)
+	load.Stop()
+	for range load.Ticks() { // let it end in order
+	}
+	thresholds, werr := load.Wait()
+	if len(thresholds) > 0 {
+		if terr := c.w.Thresholds(thresholds); terr != nil {
+			err = errors.Join(err, broken(evidence.NotSaved, "make room, or choose another directory with -o", terr))
+		}
+	}
+	if err == nil && werr != nil {
+		err = broken(evidence.LoadFailed, "run it by hand with: scalecheck k6 run …", werr)
+	}
+	return err
+}
+
+func (c *conductor) cutAll(ctx context.Context) error {
+	if c.Run.Plan.Kind == scenarios.Script {
+		for i := 0; ; i++ {
+			more, err := c.cut(ctx, part{phase: evidence.Measure, step: i, length: slice}, 0, 0)
+			if err != nil || !more {
+				return err
+			}
+		}
+	}
+	ps := parts(c.Run.Plan)
+	var total time.Duration
+	for _, p := range ps {
+		total += p.length
+	}
+	for _, p := range ps {
+		more, err := c.cut(ctx, p, len(c.Run.Plan.Stages), total)
+		if err != nil {
+			return err
+		}
+		if !more {
+			return broken(evidence.LoadFailed, "run it by hand with: scalecheck k6 run …",
+				fmt.Errorf("the generator ended in step %d of %d", p.step+1, len(c.Run.Plan.Stages)))
+		}
+	}
+	return nil
+}
+
+// cut fills one window. It returns false when the load has ended; a window of
+// a script that was begun by then is written if it is long enough.
+func (c *conductor) cut(ctx context.Context, p part, steps int, total time.Duration) (bool, error) {
+	var ticks []evidence.Tick
+	var length time.Duration
+	more := true
+	var cause error
+	for length < p.length && more && cause == nil {
+		t, ok, err := c.tick(ctx)
+		switch {
+		case err != nil:
+			cause = err
+		case !ok:
+			more = false
+		case c.elapsed == 0 && !t.Alive:
+			// Before the first request there is no load.
+		default:
+			ticks = append(ticks, t)
+			length += t.Length.Duration()
+			c.elapsed += t.Length.Duration()
+			c.note(p, t, steps, total)
+			cause = c.lost(t)
+		}
+	}
+	// A window that was broken off is kept when it says something: with what
+	// went before, it shows how the end came about.
+	if length >= min(shortest, p.length) && (cause == nil || length >= p.length/2) {
+		w := evidence.Window{
+			Phase: p.phase, Step: p.step, Start: ticks[0].Start, Length: seconds(length),
+			Users: p.stage.Users, Rate: p.stage.Rate,
+		}
+		for _, t := range ticks {
+			if err := w.Add(t); err != nil {
+				return more, broken(evidence.LoadFailed, "", err)
+			}
+		}
+		c.set.Cut(context.WithoutCancel(ctx), &w)
+		if err := c.write(w); err != nil {
+			return more, errors.Join(err, cause)
+		}
+	}
+	if cause == nil {
+		if err := c.set.Lost(); err != nil {
+			cause = broken(evidence.DatabaseLost, "see the server's log; the windows closed before are in the run file", err)
+		}
+	}
+	return more, cause
+}
+
+// tick waits for the next second of load.
+func (c *conductor) tick(ctx context.Context) (evidence.Tick, bool, error) {
+	patience := silence
+	if c.elapsed == 0 {
+		patience = startUp
+	}
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return evidence.Tick{}, false, interrupted(ctx)
+	case t, ok := <-c.load.Ticks():
+		return t, ok, nil
+	case <-timer.C:
+		return evidence.Tick{}, false, broken(evidence.LoadFailed, "is the machine overloaded?",
+			fmt.Errorf("the generator was silent for %s", patience))
+	}
+}
+
+// lost notices that the target has gone: it answered once, and for some
+// seconds every request has ended without any answer.
+func (c *conductor) lost(t evidence.Tick) error {
+	var answered, unanswered int64
+	kinds := map[string]int64{}
+	for _, e := range t.Endpoints {
+		for _, n := range e.Statuses {
+			answered += n
+		}
+		for kind, n := range e.Errors {
+			if unreachable(kind) {
+				unanswered += n
+				kinds[kind] += n
+			}
+		}
+	}
+	switch {
+	case answered > 0:
+		c.alive, c.dead = true, 0
+	case unanswered > 0:
+		c.dead++
+	}
+	if c.dead < deadAfter {
+		return nil
+	}
+	var most string
+	for kind, n := range kinds {
+		if n > kinds[most] || n == kinds[most] && kind < most {
+			most = kind
+		}
+	}
+	what := "it stopped answering"
+	if !c.alive {
+		what = "it never answered the scenario's requests"
+	}
+	return broken(evidence.TargetLost, "is it still running? The windows closed before are in the run file",
+		fmt.Errorf("%s: %s for %d s", what, most, c.dead))
+}
+
+// unreachable reports whether an error kind means that no answer came.
+func unreachable(kind string) bool {
+	for _, s := range []string{"refused", "reset", "eof", "no route", "unreachable", "timeout", "closed", "network"} {
+		if strings.Contains(strings.ToLower(kind), s) {
+			return true
+		}
+	}
+	return false
+}
+
+func (c *conductor) note(p part, t evidence.Tick, steps int, total time.Duration) {
+	w := evidence.Window{Length: t.Length}
+	if err := w.Add(t); err != nil {
+		return // cut says so
+	}
+	second, err := w.Total()
+	if err != nil {
+		return
+	}
+	c.requests += second.Requests
+	c.failed += second.Failed
+	users := p.stage.Users
+	if users == 0 {
+		users = w.Generator.ActiveUsers
+	}
+	c.tell(Progress{
+		Phase: "load", Step: p.step + 1, Steps: steps, Settling: p.phase == evidence.Settle,
+		Elapsed: c.elapsed, Total: total, Users: users,
+		RPS: float64(second.Requests-second.Failed) / max(float64(t.Length), 1e-9),
+		P95: second.Latency.Quantile(0.95), Failed: c.failed, Requests: c.requests,
+	})
+}
