@@ -1,0 +1,138 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/scalecheck/scalecheck/scenarios"
+)
+
+// A walker is what all users share: the program, the connections, the guards.
+type walker struct {
+	*program
+	seed      int64
+	unique    string // differs between runs and between processes that share a plan
+	limits    scenarios.Limits
+	hosts     []string // that may be sent requests, lower case
+	limiter   *rate.Limiter
+	transport *http.Transport
+	draw      *draw
+}
+
+var (
+	errRedirect = errors.New("redirect refused")
+	errHost     = errors.New("host not allowed")
+	errHops     = errors.New("too many redirects")
+)
+
+const maxRedirects = 10 // as net/http has it
+
+func newWalker(o Options) (*walker, error) {
+	p, err := compile(o)
+	if err != nil {
+		return nil, err
+	}
+	from, to := o.Segment[0], o.Segment[1]
+	if from < 0 || to > 1 || from > to || from == to && to != 0 {
+		return nil, fmt.Errorf("engine: segment (%g, %g] is not within (0, 1]", from, to)
+	}
+	w := &walker{
+		program: p, seed: o.Plan.Seed, limits: o.Plan.Limits,
+		draw:   newDraw(o.Scenario.Personas, o.Segment),
+		unique: strconv.FormatInt(time.Now().UnixMicro(), 36),
+	}
+	w.hosts = append(w.hosts, scenarios.HostPort(p.base))
+	for _, h := range o.Plan.Limits.Hosts {
+		w.hosts = append(w.hosts, strings.ToLower(h))
+	}
+	if w.limits.BodyBytes <= 0 {
+		w.limits.BodyBytes = scenarios.DefaultLimits().BodyBytes
+	}
+	limit := rate.Inf
+	if w.limits.Rate > 0 {
+		limit = rate.Limit(w.limits.Rate * w.draw.share())
+	}
+	// A tenth of a second's worth may come at once: arrivals are random, and
+	// without that half of the ceiling could not be used unhindered.
+	w.limiter = rate.NewLimiter(limit, max(1, int(w.limits.Rate*w.draw.share()/10)))
+	for i := range w.slots {
+		if s := w.slots[i].source; s != nil && s.Exclusive && s.Range != nil {
+			w.slots[i].pool = newPool(s.Range[0], s.Range[1], w.draw)
+		}
+	}
+	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}
+	w.transport = &http.Transport{
+		Proxy: nil, // one in the environment would be measured along, or leak the load
+		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+			if !w.allowed(addr) {
+				return nil, errHost
+			}
+			return dialer.DialContext(ctx, network, addr)
+		},
+		MaxIdleConns:          0, // no bound: users have at most one request under way each
+		MaxIdleConnsPerHost:   1 << 20,
+		IdleConnTimeout:       30 * time.Second, // below the usual servers', who would close it under our hands
+		TLSHandshakeTimeout:   10 * time.Second,
+		ExpectContinueTimeout: time.Second,
+		ReadBufferSize:        4 << 10,
+		WriteBufferSize:       4 << 10,
+	}
+	return w, nil
+}
+
+// allowed reports whether host:port may be sent requests. An entry without a
+// port allows all ports of its host.
+func (w *walker) allowed(addr string) bool {
+	addr = strings.ToLower(addr)
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return false
+	}
+	return slices.ContainsFunc(w.hosts, func(h string) bool {
+		return h == addr || h == host || h == "["+host+"]"
+	})
+}
+
+// checkRedirect is http.Client's. Each hop is a request and pays for itself at
+// the rate ceiling.
+func (u *user) checkRedirect(r *http.Request, via []*http.Request) error {
+	if u.stay {
+		return http.ErrUseLastResponse
+	}
+	if len(via) >= maxRedirects {
+		return errHops
+	}
+	if r.URL.Scheme != "http" && r.URL.Scheme != "https" || !u.allowed(scenarios.HostPort(r.URL)) {
+		return errRedirect
+	}
+	if err := u.limiter.Wait(r.Context()); err != nil {
+		return context.DeadlineExceeded // or would be; rate's own error wraps nothing
+	}
+	return nil
+}
+
+var inQuery = strings.NewReplacer("+", "%2B", "&", "%26", "=", "%3D")
+
+// url returns where the endpoint's request goes, with the values of the
+// current request.
+func (u *user) url(e *endpoint) (*url.URL, error) {
+	b := append([]byte(nil), u.base.Scheme...)
+	b = append(b, "://"...)
+	b = append(b, u.base.Host...)
+	b = append(b, u.base.EscapedPath()...)
+	b = u.appendText(b, e.path, func(b []byte, v string) []byte {
+		// As for a path, and what has a meaning in a query as well.
+		return append(b, inQuery.Replace(url.PathEscape(v))...)
+	})
+	return url.Parse(string(b))
+}
