@@ -113,7 +113,7 @@ type Cluster struct {
 	account *account
 	logger  *slog.Logger
 	options map[string]string
-	keep    bool   // the directory is cached
+	cached  bool   // the directory is kept
 	dir     string // holds data and log
 	sockets string // directory of the Unix socket: dir, or a short one
 	port    int
@@ -149,7 +149,7 @@ func Start(ctx context.Context, o Options) (_ *Cluster, err error) {
 		return nil, err
 	}
 	c := &Cluster{bin: bin, logger: o.logger(), options: o.Settings, libs: preload}
-	c.Server = &Server{dsn: c.socketDSN, version: version, private: true}
+	c.Server = &Server{dsn: c.socketDSN, version: version, private: true, keep: defaultKeep}
 	if c.account, err = serverAccount(); err != nil {
 		return nil, err
 	}
@@ -184,7 +184,7 @@ func Start(ctx context.Context, o Options) (_ *Cluster, err error) {
 }
 
 // Cached reports whether the cluster's directory, with its templates, is kept for the next run.
-func (c *Cluster) Cached() bool { return c.keep }
+func (c *Cluster) Cached() bool { return c.cached }
 
 // Dir returns the cluster's directory: data is the data directory, log the server's log.
 func (c *Cluster) Dir() string { return c.dir }
@@ -252,7 +252,7 @@ func (c *Cluster) openCached(root string) (err error) {
 	if len(entries) > 0 && !ours {
 		return hint.Wrapf(fmt.Errorf("%s is in the way: it was not made by scalecheck", dir), "move it away")
 	}
-	c.dir, c.keep = dir, true
+	c.dir, c.cached = dir, true
 	if len(entries) > 0 && !c.account.owns(dir) {
 		// Made when the server ran as another user.
 		if err := c.stopStale(); err != nil {
@@ -286,7 +286,7 @@ func (c *Cluster) openThrowaway(parent string) (err error) {
 		c.unlock = nil
 	}
 	c.watchdog.dismiss()
-	c.watchdog, c.keep = nil, false
+	c.watchdog, c.cached = nil, false
 	parents := []string{parent}
 	if parent != "" {
 		if err := os.MkdirAll(parent, 0o755); err != nil {
@@ -530,7 +530,7 @@ func (c *Cluster) setUp(ctx context.Context) error {
 			}
 		}
 	}
-	if c.keep {
+	if c.cached {
 		return c.dropLeftovers(ctx)
 	}
 	return nil
@@ -607,7 +607,7 @@ func (c *Cluster) Stop(ctx context.Context) error {
 		return nil
 	}
 	c.stopped = true
-	err := c.end(ctx, c.keep)
+	err := c.end(ctx, c.cached)
 	c.cleanUp()
 	return err
 }
@@ -646,7 +646,7 @@ func (c *Cluster) end(ctx context.Context, orderly bool) error {
 
 // cleanUp gives back what a stopped or half-started cluster holds.
 func (c *Cluster) cleanUp() {
-	if c.dir != "" && !c.keep {
+	if c.dir != "" && !c.cached {
 		os.RemoveAll(c.dir)
 	}
 	if c.sockets != c.dir {
@@ -753,7 +753,7 @@ func (c *Cluster) explain(err error) error {
 		return hint.Wrapf(err, "scalecheck is root but may not become %s here: run it as an ordinary user", c.account.name)
 	case errors.Is(err, fs.ErrPermission), strings.Contains(err.Error(), "Permission denied"):
 		return hint.Wrapf(err, "the user that the server runs as needs to execute %s and to write %s", c.bin, c.dir)
-	case c.keep:
+	case c.cached:
 		return hint.Wrapf(err, "the server's log is %s", filepath.Join(c.dir, "log"))
 	}
 	return err

@@ -2,7 +2,6 @@ package pg
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -10,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"time"
 
 	embeddedpostgres "github.com/fergusstrange/embedded-postgres"
@@ -92,7 +92,7 @@ func fetch(ctx context.Context, o Options, dest string) (version string, err err
 		return "", err
 	}
 	if version, err = inspect(filepath.Join(tmp, "bin")); err != nil {
-		return "", fmt.Errorf("the downloaded archive is of no use: %w", err)
+		return "", fmt.Errorf("what was downloaded is of no use: %w", err)
 	}
 	if err := readable(tmp); err != nil {
 		return "", err
@@ -158,13 +158,12 @@ func Maven(repository string) Downloader {
 			// nothing left to do without a server, and exits before that.
 			return context.Cause(ctx)
 		}
-		if _, inspectErr := inspect(filepath.Join(dir, "bin")); inspectErr == nil {
+		_, unusable := inspect(filepath.Join(dir, "bin"))
+		if unusable == nil {
 			return nil
-		} else if _, statErr := os.Stat(filepath.Join(dir, "bin")); statErr == nil {
-			return fmt.Errorf("archive from %s: %w", repository, inspectErr)
 		}
-		if err == nil {
-			err = errors.New("the archive has no bin directory")
+		if err == nil || strings.HasPrefix(err.Error(), "unable to clean up data directory") { // it got as far as we want
+			err = fmt.Errorf("the archive is of no use: %w", unusable)
 		}
 		return hint.Wrapf(fmt.Errorf("from %s: %w", repository, err),
 			"check the network and HTTPS_PROXY, or set SCALECHECK_PG_REPOSITORY to a Maven repository that you can reach, or install PostgreSQL: %s", installHint())

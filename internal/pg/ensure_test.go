@@ -120,7 +120,7 @@ func TestDownloadFails(t *testing.T) {
 		}, "checksum error"},
 		{"truncated, no checksum", func(r *repository) { r.jar, r.sum = good[:len(good)/2], "" }, "not a valid zip file"},
 		{"a login page", func(r *repository) { r.jar, r.sum = []byte("<html>please log in</html>"), "" }, "not a valid zip file"},
-		{"empty", func(r *repository) { r.jar, r.sum = makeJar(t, nil), "" }, "no bin directory"},
+		{"empty", func(r *repository) { r.jar, r.sum = makeJar(t, nil), "" }, "the archive is of no use: "},
 		{"no server", func(r *repository) {
 			r.jar, r.sum = makeJar(t, map[string]string{"bin/psql": "#!/bin/sh\n"}), ""
 		}, "no initdb and postgres there"},

@@ -30,9 +30,9 @@ const (
 	templatePrefix = "scalecheck_template_" // a template that is complete
 )
 
-// keepTemplates is how many template databases a cached cluster keeps: every seed and size of the bundled app's data is
+// defaultKeep is how many template databases a cached cluster keeps: every seed and size of the bundled app's data is
 // one, of some 10 MB to some GB. The least recently used one goes.
-const keepTemplates = 8
+const defaultKeep = 8
 
 // cleanupTimeout bounds dropping a database after the caller's context has ended.
 const cleanupTimeout = 30 * time.Second
@@ -61,6 +61,7 @@ type Server struct {
 	admin      string // connection string for CREATE DATABASE and the like
 	version    string
 	private    bool
+	keep       int         // how many templates
 	noStrategy atomic.Bool // CREATE DATABASE does not know STRATEGY (before 15)
 
 	mu      sync.Mutex
@@ -368,7 +369,7 @@ func (s *Server) dropOldTemplates(ctx context.Context) error {
 		return err
 	}
 	slices.SortFunc(all, func(a, b template) int { return cmp.Compare(b.comment, a.comment) })
-	for _, t := range all[min(keepTemplates, len(all)):] {
+	for _, t := range all[min(s.keep, len(all)):] {
 		s.mu.Lock()
 		used := s.used[t.name]
 		s.mu.Unlock()

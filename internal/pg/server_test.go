@@ -146,28 +146,39 @@ func TestTemplateInterrupted(t *testing.T) {
 }
 
 func TestOldTemplatesGo(t *testing.T) {
-	c := start(t, Options{Throwaway: true})
+	c := ForTest(t)
 	ctx := t.Context()
+	process := func() *Server { return &Server{dsn: c.dsn, admin: c.admin, private: true, keep: 2} }
+	if err := (&Server{dsn: c.dsn, admin: c.admin, private: true}).dropOldTemplates(ctx); err != nil { // other tests'
+		t.Fatal(err)
+	}
 	nothing := func(context.Context, string) error { return nil }
-	for i := range keepTemplates {
-		name, err := c.Template(ctx, fmt.Sprint("old ", i), nothing)
+	for i, s := 0, process(); i < 3; i++ {
+		name, err := s.Template(ctx, fmt.Sprint("old ", i), nothing)
 		if err != nil {
 			t.Fatal(err)
 		}
-		// As if an earlier process had used it, the first ones last.
 		stamp := fmt.Sprintf("2001-01-%02dT00:00:00Z", 20-i)
 		if err := exec1(ctx, c.DSN("postgres"), "COMMENT ON DATABASE "+ident(name)+" IS "+literal(stamp)); err != nil {
 			t.Fatal(err)
 		}
-		delete(c.used, name)
 	}
-	for _, key := range []string{"new", "old 7"} { // the one used longest ago is used again
-		if _, err := c.Template(ctx, key, nothing); err != nil {
+	left := func() string {
+		return query[string](t, c.DSN("postgres"), `SELECT coalesce(string_agg(substr(datname, 21, 5), ' ' ORDER BY datname), '')
+			FROM pg_database WHERE datname LIKE 'scalecheck\_template%'`)
+	}
+	// One process drops nothing that it has used itself; the next one drops what was used longest ago.
+	if got := left(); got != "old_0 old_1 old_2" {
+		t.Errorf("templates %q, want old 0, 1, 2", got)
+	}
+	s := process()
+	for _, key := range []string{"old 2", "fresh"} {
+		if _, err := s.Template(ctx, key, nothing); err != nil {
 			t.Fatal(err)
 		}
-		if n := query[int](t, c.DSN("postgres"), "SELECT count(*) FROM pg_database WHERE datname LIKE 'scalecheck\\_template%'"); n != keepTemplates {
-			t.Errorf("%d templates, want %d", n, keepTemplates)
-		}
+	}
+	if got := left(); got != "fresh old_2" {
+		t.Errorf("templates %q, want fresh and old 2", got)
 	}
 }
 
@@ -184,7 +195,9 @@ func TestForeignServer(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	build := func(ctx context.Context, dsn string) error { return exec1(ctx, dsn, "CREATE TABLE t AS SELECT 42 AS x") }
+	build := func(ctx context.Context, dsn string) error {
+		return exec1(ctx, dsn, "CREATE TABLE t AS SELECT 42 AS x")
+	}
 	count := func() int {
 		return query[int](t, c.DSN("postgres"), "SELECT count(*) FROM pg_database WHERE datdba = 'team'::regrole")
 	}
