@@ -73,6 +73,11 @@ func parse(text []byte) (*Scenario, []Problem) {
 		if m := yamlLine.FindStringSubmatch(err.Error()); m != nil {
 			p.Line, _ = strconv.Atoi(m[1])
 			p.Text = m[2]
+			// The library counts lines from 0 in its parser's errors and from 1
+			// in its scanner's (yaml.v3, decode.go, parser.fail).
+			if p.Line > 0 && strings.HasPrefix(p.Text, "did not find expected") {
+				p.Line++
+			}
 		}
 		return nil, []Problem{p}
 	}
