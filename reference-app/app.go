@@ -182,7 +182,11 @@ func start(ctx context.Context, c Config, on faults.Switches, s settings) (_ *Ap
 		}
 		return web.OK(map[string]string{"status": "ok"}), nil
 	})
-	router.Handle("GET /{$}", http.HandlerFunc(home))
+	index, err := home(router.Patterns())
+	if err != nil {
+		return nil, err
+	}
+	router.Handle("GET /{$}", index)
 
 	// The job side.
 	crm := peer.NewClient(a.peer.URL(), metrics.Provider)

@@ -3,6 +3,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,7 +11,9 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
+	"slices"
 	"strconv"
+	"strings"
 )
 
 // Role is what a user may do.
@@ -114,9 +117,10 @@ func Conflict(message string) error { return &Error{http.StatusConflict, message
 
 // Router dispatches requests to handlers.
 type Router struct {
-	mux  http.ServeMux
-	auth func(*http.Request) (User, bool)
-	log  *slog.Logger
+	mux      http.ServeMux
+	auth     func(*http.Request) (User, bool)
+	log      *slog.Logger
+	patterns []string
 }
 
 // NewRouter returns a router that asks auth who is asking.
@@ -124,26 +128,38 @@ func NewRouter(auth func(*http.Request) (User, bool), log *slog.Logger) *Router 
 	return &Router{auth: auth, log: log}
 }
 
+// Patterns returns what has been routed so far, ordered by path.
+func (rt *Router) Patterns() []string {
+	return slices.SortedFunc(slices.Values(rt.patterns), func(a, b string) int {
+		methodA, pathA, _ := strings.Cut(a, " ")
+		methodB, pathB, _ := strings.Cut(b, " ")
+		return cmp.Or(strings.Compare(pathA, pathB), strings.Compare(methodA, methodB))
+	})
+}
+
 // Handle routes a pattern to a plain HTTP handler.
-func (rt *Router) Handle(pattern string, h http.Handler) { rt.mux.Handle(pattern, h) }
+func (rt *Router) Handle(pattern string, h http.Handler) {
+	rt.patterns = append(rt.patterns, pattern)
+	rt.mux.Handle(pattern, h)
+}
 
 // Public routes a pattern, as of [http.ServeMux], to a handler for anybody.
 func (rt *Router) Public(pattern string, h Handler) {
-	rt.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+	rt.Handle(pattern, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		rt.serve(w, &Request{Request: r}, h)
-	})
+	}))
 }
 
 // Private routes a pattern to a handler for users who are logged in.
 func (rt *Router) Private(pattern string, h Handler) {
-	rt.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+	rt.Handle(pattern, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		user, ok := rt.auth(r)
 		if !ok {
 			rt.fail(w, r, Unauthorized("log in first"))
 			return
 		}
 		rt.serve(w, &Request{Request: r, User: user}, h)
-	})
+	}))
 }
 
 // ServeHTTP implements [http.Handler].
