@@ -91,18 +91,13 @@ func lockFinding(p *Pass, relation string, bs []evidence.Blocker, all float64) {
 		share[b.Waiter] += b.Waiting
 	}
 	claim := func(k capacity.Key) float64 {
-		switch k.Class {
-		case capacity.ClassLock:
-			if n := share[k.Statement]; n > 0 {
-				return waiters[k.Statement] / n
-			}
-			return total / all
-		case capacity.ClassIdleTx:
-			if holders[k.Statement] > 0 {
-				return 1
-			}
+		if k.Class != capacity.ClassLock {
+			return 0
 		}
-		return 0
+		if n := share[k.Statement]; n > 0 {
+			return waiters[k.Statement] / n
+		}
+		return total / all
 	}
 	blame := p.Step.Blame(claim)
 	holder := p.Run.Text(largest(holders))

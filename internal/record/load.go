@@ -44,10 +44,15 @@ func (c *conductor) run(ctx context.Context) error {
 	load.Stop()
 	for range load.Ticks() { // let it end in order
 	}
-	thresholds, werr := load.Wait()
-	if len(thresholds) > 0 {
-		if terr := c.w.Thresholds(thresholds); terr != nil {
-			err = errors.Join(err, broken(evidence.NotSaved, "make room, or choose another directory with -o", terr))
+	out, werr := load.Wait()
+	if len(out.Thresholds) > 0 {
+		if terr := c.w.Thresholds(out.Thresholds); terr != nil {
+			err = errors.Join(err, notSaved(terr))
+		}
+	}
+	if out.Hint != "" {
+		if terr := c.w.Missing(evidence.Latency, out.Hint); terr != nil {
+			err = errors.Join(err, notSaved(terr))
 		}
 	}
 	if err == nil && werr != nil {

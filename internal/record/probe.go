@@ -63,14 +63,14 @@ func (c *conductor) probe(ctx context.Context) error {
 		prints = append(prints, f)
 	}
 	if err := c.w.Footprints(prints); err != nil {
-		return broken(evidence.NotSaved, "make room, or choose another directory with -o", err)
+		return notSaved(err)
 	}
 	return nil
 }
 
 func (c *conductor) missing(reason string) error {
 	if err := c.w.Missing(evidence.Footprints, reason); err != nil {
-		return broken(evidence.NotSaved, "make room, or choose another directory with -o", err)
+		return notSaved(err)
 	}
 	return nil
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/scalecheck/scalecheck/internal/collect"
 	"github.com/scalecheck/scalecheck/internal/engine"
 	"github.com/scalecheck/scalecheck/internal/hint"
+	"github.com/scalecheck/scalecheck/internal/k6"
 	"github.com/scalecheck/scalecheck/scenarios"
 )
 
@@ -30,8 +31,8 @@ type Load interface {
 	PID() int
 	// Stop asks it to end: no new requests, a few seconds for those under way.
 	Stop()
-	// Wait returns the outcome of a k6 script's own thresholds, after the end.
-	Wait() ([]evidence.Threshold, error)
+	// Wait waits for the end and returns what the generator itself had to say.
+	Wait() (k6.Outcome, error)
 }
 
 // A Prober is one user who sends single requests.
@@ -148,7 +149,7 @@ func (c *conductor) conduct(ctx context.Context) (*evidence.Run, error) {
 	}
 	// The end is written even when ctx is over.
 	if werr := c.w.End(end, c.set.Overhead()); werr != nil {
-		err = errors.Join(broken(evidence.NotSaved, "make room, or choose another directory with -o", werr), err)
+		err = errors.Join(notSaved(werr), err)
 	}
 	return c.w.Run(), err
 }
@@ -184,7 +185,7 @@ func (c *conductor) wait(ctx context.Context, what string, phase evidence.Phase,
 
 func (c *conductor) write(w evidence.Window) error {
 	if err := c.w.Window(w); err != nil {
-		return broken(evidence.NotSaved, "make room, or choose another directory with -o", err)
+		return notSaved(err)
 	}
 	return nil
 }
@@ -236,6 +237,10 @@ func (b *breakOff) Unwrap() []error { return []error{ErrBroken, b.err} }
 
 func broken(reason, what string, err error) error {
 	return hint.Exit(hint.Wrap(&breakOff{reason, err}, what), hint.BrokenOff)
+}
+
+func notSaved(err error) error {
+	return broken(evidence.NotSaved, "make room, or choose another directory with -o", err)
 }
 
 func interrupted(ctx context.Context) error {

@@ -1,0 +1,46 @@
+# make alone lists the targets.
+SHELL := /bin/sh
+GO ?= go
+BIN := bin/scalecheck
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "%-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## build bin/scalecheck
+	$(GO) build -trimpath -o $(BIN) ./cmd/scalecheck
+
+.PHONY: setup
+setup: ## install what is missing: PostgreSQL server binaries, Chromium for the tests
+	@.ci/setup postgres chromium
+
+.PHONY: demo
+demo: ## watch an application break: private PostgreSQL, bundled app, a minute of users, the verdict
+	@.ci/setup postgres
+	@$(MAKE) --no-print-directory build
+	$(BIN) demo
+
+.PHONY: test
+test: setup ## everything that CI runs: real PostgreSQL, the built binary, a browser
+	$(GO) test -timeout 9m ./...
+
+.PHONY: race
+race: setup ## the tests of what runs concurrently, with the race detector
+	$(GO) test -race -timeout 15m ./evidence/... ./analyzers/... ./internal/engine/... ./internal/collect/... ./internal/record/... ./scenarios
+
+.PHONY: lint
+lint: ## gofmt, go vet, staticcheck
+	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "run gofmt -w on these"; exit 1; }
+	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
+
+.PHONY: accuracy
+accuracy: build ## every fault and control, three seeds each: is the verdict right? (about an hour; FAULT=name for one)
+	$(GO) run ./internal/matrix/cmd -bin $(BIN) -out docs/results $(if $(FAULT),-fault $(FAULT)) $(ACCURACY)
+
+.PHONY: clean
+clean: ## remove what building and running left here
+	rm -rf bin scalecheck-out

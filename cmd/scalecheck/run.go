@@ -1,0 +1,257 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/scalecheck/scalecheck/internal/bundled"
+	"github.com/scalecheck/scalecheck/internal/hint"
+	"github.com/scalecheck/scalecheck/reports"
+	"github.com/scalecheck/scalecheck/scenarios"
+)
+
+// runFlags are what scalecheck run takes.
+type runFlags struct {
+	target, db, metrics string
+	pid                 []int
+	faults              []string
+	size                string
+	dataSeed            int64
+	pgBin               string
+
+	users, rate   string
+	duration      time.Duration
+	steps         int
+	slo           []string
+	seed          int64
+	limits        limitFlags
+	writes, noPro bool
+	k6Out         []string
+
+	output outputFlags
+}
+
+// limitFlags are the ceilings.
+type limitFlags struct {
+	rate, users float64
+	duration    time.Duration
+	body        int64
+	hosts       []string
+}
+
+func newRun(g *global) *cobra.Command {
+	f := &runFlags{}
+	c := &cobra.Command{
+		Use:   "run [SCENARIO]",
+		Short: "put users on an application and say what holds it up",
+		Long: `Put users on an application, step by step, and say how many it carries within its
+objectives and what holds it up beyond.
+
+SCENARIO is a built-in name (` + strings.Join(scenarios.Builtins(), ", ") + `), a scenario file (.yaml) or a plain k6
+script (.js, .ts), whose own scenarios and thresholds then rule.
+
+Without --target the bundled app is measured, with the faults of --fault, on a
+private PostgreSQL, or on the server of --db in a database of its own.
+
+With --target, --db is the application's database. scalecheck's own sessions only
+read; a role with CONNECT and pg_read_all_stats is enough. The scenario writes
+what its requests write. Passwords come from PGPASSWORD, ~/.pgpass or a service
+file, never from the command line.
+
+` + statuses,
+		Example: `  scalecheck run                                   # the bundled app, ill all over
+  scalecheck run --fault n-plus-one --users 200
+  scalecheck run lms --target http://127.0.0.1:8080 --db service=staging
+  scalecheck run load.js --target http://127.0.0.1:8080 --db "host=127.0.0.1 dbname=shop user=scalecheck"
+  scalecheck run --slo 'p95<300ms' --slo 'POST /api/v1/register p99<1s' --format junit,html -o out`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			scenario := ""
+			if len(args) > 0 {
+				scenario = args[0]
+			}
+			f.set(c)
+			return run(c.Context(), g, f, scenario)
+		},
+	}
+	f.add(c)
+	return c
+}
+
+func (f *runFlags) add(c *cobra.Command) {
+	fs := c.Flags()
+	fs.SortFlags = false
+	fs.StringVar(&f.target, "target", "", "base URL of the application to measure; empty: the bundled app")
+	fs.StringVar(&f.db, "db", "", "its database: a URL or keywords as libpq takes them, without a password")
+	fs.StringVar(&f.metrics, "metrics", "", "URL of its Prometheus metrics (default: /metrics of the target)")
+	fs.IntSliceVar(&f.pid, "pid", nil, "process of the application, where it is on this machine (default: who listens at the target)")
+	fs.StringArrayVar(&f.faults, "fault", nil, "fault of the bundled app, repeatable; naive: all, none: the healthy app (default naive)")
+	fs.StringVar(&f.size, "size", "S", "size of the bundled app's data: XS, S, M (the first ten thousand users), L")
+	fs.Int64Var(&f.dataSeed, "data-seed", 1, "seed of the bundled app's data")
+	fs.StringVar(&f.pgBin, "pg-bin", "", "directory of initdb and postgres for the private server (default: looked for)")
+	fs.StringVar(&f.users, "users", "", "users active at once in the highest step, thinking included (default: the scenario's)")
+	fs.StringVar(&f.rate, "rate", "", "instead of users: sessions that start in the highest step, such as 5/s")
+	fs.DurationVar(&f.duration, "duration", 0, "of all load together (default: the scenario's)")
+	fs.IntVar(&f.steps, "steps", 0, "steps in which the load rises (default: the scenario's)")
+	fs.StringArrayVar(&f.slo, "slo", nil, "objective, repeatable: 'p95<300ms', 'errors<1%', 'GET /path p99<1s' (default: the scenario's)")
+	fs.Int64Var(&f.seed, "seed", 1, "seed of the users: same seed, same users, same choices")
+	fs.BoolVar(&f.writes, "probe-writes", false, "let the isolation probe of a foreign target send other requests than GET")
+	fs.BoolVar(&f.noPro, "no-probe", false, "leave the isolation probe out; statements are then not known by endpoint")
+	fs.StringArrayVar(&f.k6Out, "k6-out", nil, "more of k6's own outputs, as k6 run --out takes them, repeatable")
+	fs.StringArrayVar(&f.limits.hosts, "allow-host", nil, "host or host:port that redirects may lead to, repeatable")
+	d := scenarios.DefaultLimits()
+	fs.Float64Var(&f.limits.rate, "max-rate", d.Rate, "ceiling: requests per second")
+	fs.Float64Var(&f.limits.users, "max-users", d.Users, "ceiling: users at once")
+	fs.DurationVar(&f.limits.duration, "max-duration", d.Duration.Duration(), "ceiling: load altogether")
+	fs.Int64Var(&f.limits.body, "max-body", d.BodyBytes, "ceiling: bytes read of one answer")
+	f.output.add(c, "text,html,json")
+}
+
+// set derives what the flags leave open.
+func (f *runFlags) set(c *cobra.Command) {
+	if f.target == "" && !c.Flags().Changed("fault") {
+		f.faults = []string{"naive"}
+	}
+}
+
+func (l limitFlags) limits() scenarios.Limits {
+	return scenarios.Limits{
+		Rate: l.rate, Users: l.users, Duration: scenarios.Seconds(l.duration.Seconds()), BodyBytes: l.body, Hosts: l.hosts,
+	}
+}
+
+// run measures, judges, writes and prints.
+func run(ctx context.Context, g *global, f *runFlags, scenario string) (err error) {
+	job, err := f.job(scenario)
+	if err != nil {
+		return err
+	}
+	out, err := f.output.open(time.Now())
+	if err != nil {
+		return err
+	}
+	watch := newWatch(g.streams)
+	defer watch.close()
+	job.tell = watch.say
+
+	ev, recErr := job.record(ctx, out.runFile(), watch.progress)
+	watch.close()
+	if ev == nil {
+		out.discard()
+		return recErr
+	}
+	rep, err := reports.New(ev, f.output.options())
+	if err != nil {
+		return errors.Join(err, recErr)
+	}
+	if err := out.write(g.streams, rep); err != nil {
+		return errors.Join(hint.Exit(err, hint.BrokenOff), recErr)
+	}
+	g.say("")
+	out.list(g)
+	if recErr != nil {
+		return recErr
+	}
+	if rep.Verdict.Exit != hint.Pass {
+		return verdictError(rep.Verdict.Exit)
+	}
+	return nil
+}
+
+// job reads the flags and the scenario, and complains about all that can be
+// known before anything is started.
+func (f *runFlags) job(name string) (*job, error) {
+	j := &job{runFlags: f}
+	if f.target == "" {
+		names, err := bundled.Faults(f.faults)
+		if err != nil {
+			return nil, err
+		}
+		j.faultNames = names
+	} else if len(f.faults) > 0 {
+		return nil, usage(errors.New("--fault is for the bundled app and can't be used with --target"), "leave one of them out")
+	}
+	var objectives []scenarios.Objective
+	for _, s := range f.slo {
+		o, err := scenarios.ParseObjective(s)
+		if err != nil {
+			return nil, usage(err, "for example: --slo 'p95<300ms' --slo 'errors<1%'")
+		}
+		objectives = append(objectives, o)
+	}
+	j.objectives = objectives
+	switch ext := strings.ToLower(filepath.Ext(name)); {
+	case ext == ".js" || ext == ".ts" || ext == ".mjs":
+		return j, j.readScript(name)
+	case name == "" && f.target != "":
+		return nil, usage(errors.New("a scenario is needed with --target: what would the users do there?"),
+			"give a scenario file, a k6 script, or a built-in name: scalecheck run SCENARIO --target "+f.target)
+	case name == "":
+		name = scenarios.Builtins()[0]
+	}
+	return j, j.readScenario(name)
+}
+
+func (j *job) readScript(path string) error {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return hint.Exit(fmt.Errorf("read script: %w", err), hint.NotStarted)
+	}
+	for flag, set := range map[string]bool{
+		"--users": j.users != "", "--rate": j.rate != "", "--duration": j.duration != 0, "--steps": j.steps != 0,
+	} {
+		if set {
+			return usage(fmt.Errorf("%s can't be used with a k6 script: its own scenarios rule", flag), "change the script's options instead")
+		}
+	}
+	if j.target == "" {
+		return usage(errors.New("a k6 script needs --target: it says which host may be sent load"),
+			"scalecheck run "+path+" --target http://127.0.0.1:8080")
+	}
+	j.script = path
+	j.plan, err = scriptPlan(path, text, j.target, j.seed, j.limits.limits())
+	if err != nil {
+		return hint.Exit(err, hint.NotStarted)
+	}
+	j.plan.Objectives = j.objectives
+	return nil
+}
+
+func (j *job) readScenario(name string) error {
+	s, err := scenarios.Builtin(name)
+	if err != nil {
+		if filepath.Ext(name) == "" && !strings.ContainsRune(name, os.PathSeparator) {
+			return hint.Exit(err, hint.NotStarted)
+		}
+		if s, err = scenarios.Read(name); err != nil {
+			return hint.Exit(err, hint.NotStarted)
+		}
+	}
+	j.scenario = s
+	j.load = scenarios.Load{Duration: scenarios.Seconds(j.duration.Seconds()), Steps: j.steps}
+	if j.users != "" {
+		if _, err := fmt.Sscanf(j.users, "%g", &j.load.Users); err != nil || j.load.Users <= 0 {
+			return usage(fmt.Errorf("--users %q is no positive number", j.users), "for example: --users 300")
+		}
+	}
+	if j.rate != "" {
+		if j.users != "" {
+			return usage(errors.New("--users and --rate can't be used together"),
+				"--users N keeps N users active, --rate X/s starts X sessions a second whatever becomes of them")
+		}
+		if _, err := fmt.Sscanf(strings.TrimSuffix(j.rate, "/s"), "%g", &j.load.Rate); err != nil || j.load.Rate <= 0 {
+			return usage(fmt.Errorf("--rate %q is no rate", j.rate), "for example: --rate 5/s")
+		}
+	}
+	// Planned once without a target, so that mistakes come out before a
+	// database is filled.
+	_, err = scenarios.NewPlan(s, "http://127.0.0.1:1", j.load, j.seed, j.limits.limits())
+	return err
+}
