@@ -1,0 +1,15 @@
+package k6ext
+
+import (
+	"go.k6.io/k6/lib"
+	"go.k6.io/k6/output"
+)
+
+const name = "scalecheck"
+
+// k6 finds extensions by what their init registers.
+func init() {
+	watchParent()
+	output.RegisterExtension(name, func(p output.Params) (output.Output, error) { return newOutput(p) })
+	lib.RegisterExecutorConfigType(name, newConfig)
+}
