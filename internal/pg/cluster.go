@@ -139,16 +139,17 @@ type Cluster struct {
 //
 // ctx bounds the start only. The caller calls Stop.
 func Start(ctx context.Context, o Options) (_ *Cluster, err error) {
+	c := &Cluster{logger: o.logger(), options: o.Settings, libs: preload}
 	defer func() {
 		if err != nil {
-			err = hint.Exit(fmt.Errorf("start PostgreSQL: %w", err), hint.NotStarted)
+			err = hint.Exit(fmt.Errorf("start PostgreSQL: %w", c.explain(err)), hint.NotStarted)
 		}
 	}()
 	bin, version, err := ensure(ctx, o)
 	if err != nil {
 		return nil, err
 	}
-	c := &Cluster{bin: bin, logger: o.logger(), options: o.Settings, libs: preload}
+	c.bin = bin
 	c.Server = &Server{dsn: c.socketDSN, version: version, private: true, keep: defaultKeep}
 	if c.account, err = serverAccount(); err != nil {
 		return nil, err
@@ -408,7 +409,7 @@ func (c *Cluster) initdb(ctx context.Context) error {
 		out, err = run("C")
 	}
 	if err != nil {
-		return c.explain(fmt.Errorf("initdb: %w: %s", err, telling(string(out))))
+		return toolError("initdb", err, out)
 	}
 	// The password stays with the data that it belongs to; the server does not mind the file.
 	if err := os.Rename(password.Name(), filepath.Join(unfinished, passwordFile)); err != nil {
@@ -425,6 +426,13 @@ func first(errs ...error) error {
 		}
 	}
 	return nil
+}
+
+func toolError(name string, err error, out []byte) error {
+	if s := telling(string(out)); s != "" {
+		return fmt.Errorf("%s: %w: %s", name, err, s)
+	}
+	return fmt.Errorf("%s: %w", name, err)
 }
 
 // output runs cmd to its end, or kills its process group when ctx ends.
@@ -446,7 +454,7 @@ func output(ctx context.Context, cmd *exec.Cmd) ([]byte, error) {
 func (c *Cluster) describeSettings(ctx context.Context) error {
 	out, err := output(ctx, c.account.command(c.dir, filepath.Join(c.bin, "postgres"), "--describe-config"))
 	if err != nil {
-		return c.explain(fmt.Errorf("postgres --describe-config: %w: %s", err, telling(string(out))))
+		return toolError("postgres --describe-config", err, out)
 	}
 	c.known = map[string]bool{}
 	for line := range strings.Lines(string(out)) {
@@ -503,12 +511,13 @@ func (c *Cluster) run(ctx context.Context) error {
 		again := strings.Contains(log, "could not bind") || strings.Contains(log, "Address already in use") ||
 			strings.Contains(log, "pre-existing shared memory block")
 		if !again || attempt == 10 || ctx.Err() != nil {
-			return c.explain(err)
+			return err
 		}
 		time.Sleep(200 * time.Millisecond)
 	}
 	if err := c.setUp(ctx); err != nil {
-		return c.explain(errors.Join(err, c.end(context.WithoutCancel(ctx), false)))
+		c.end(context.WithoutCancel(ctx), false)
+		return err
 	}
 	return nil
 }
@@ -739,13 +748,14 @@ func telling(log string) string {
 }
 
 func diskFull(err error) bool {
-	return errors.Is(err, syscall.ENOSPC) || strings.Contains(err.Error(), "No space left on device")
+	return errors.Is(err, syscall.ENOSPC) || strings.Contains(err.Error(), "No space left on device") ||
+		strings.Contains(err.Error(), "could not extend file") // "wrote only 4096 of 8192 bytes"
 }
 
 // explain adds a hint for what goes wrong on other people's machines.
 func (c *Cluster) explain(err error) error {
 	switch {
-	case err == nil || hint.Of(err) != "":
+	case hint.Of(err) != "" || c.account == nil:
 		return err
 	case diskFull(err):
 		return hint.Wrapf(err, "free space on the disk that holds %s", c.dir)
