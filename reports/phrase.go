@@ -1,0 +1,271 @@
+package reports
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/scalecheck/scalecheck/analyzers/capacity"
+)
+
+// What formats say in words, said once.
+
+// word is the verdict in one word.
+func (v verdictPart) word() string { return strings.ToUpper(string(v.Status)) }
+
+// offered names a step's load: "300 users", "40 sessions/s", or "slice 3" of a script.
+func (s stepPart) offered() string {
+	switch {
+	case s.Users.known():
+		return plain(s.Users) + " users"
+	case s.Rate.known():
+		return plain(s.Rate) + " sessions/s"
+	}
+	return fmt.Sprintf("slice %d", s.Index+1)
+}
+
+// axis names what offered counts.
+func (d *document) axis() string {
+	for _, s := range d.Steps {
+		switch {
+		case s.Users.known():
+			return "users"
+		case s.Rate.known():
+			return "sessions started per second"
+		}
+	}
+	return "time slice of the script"
+}
+
+// judgedStep returns the judged step, and nil where there is none.
+func (d *document) judgedStep() *stepPart {
+	if d.Judged == nil {
+		return nil
+	}
+	return &d.Steps[*d.Judged]
+}
+
+// carries says what the system carries within its objectives.
+func (d *document) carries() string {
+	c := d.Capacity
+	switch {
+	case len(d.Steps) == 0:
+		return "not measured"
+	case len(c.SLO) == 0 && c.RPS == 0:
+		return "not judged: no objective was given"
+	}
+	s := "less than the first step"
+	if c.RPS > 0 {
+		s = level(c.Users, c.RPS)
+	}
+	if len(c.SLO) == 0 {
+		return s + " (no objective was given)"
+	}
+	return s + " within " + strings.Join(c.SLO, ", ")
+}
+
+// level is "200 users, 78.4 requests/s".
+func level(users, rps number) string {
+	s := rate(rps)
+	s = strings.TrimSuffix(s, "/s") + " requests/s"
+	if users.known() {
+		s = plain(users) + " users, " + s
+	}
+	return s
+}
+
+// breaks says at what load it does not any more; empty where it always does.
+func (d *document) breaks() string {
+	if c := d.Capacity; c.NextRPS.known() || c.NextUsers.known() {
+		return level(c.NextUsers, c.NextRPS)
+	}
+	return ""
+}
+
+// limit says what the heaviest station of the judged step is; empty where nothing was missed.
+func (d *document) limit() string {
+	c := d.Capacity
+	if c.LimitedBy == "" {
+		return ""
+	}
+	s := c.LimitedBy
+	step := d.judgedStep()
+	if step == nil {
+		return s
+	}
+	for _, st := range step.Stations {
+		if st.Bound != c.LimitedBy {
+			continue
+		}
+		s += fmt.Sprintf(": %s holds %s of %s requests in flight", st.Name, plain(st.Load), plain(step.InFlight))
+		if st.Utilization.known() {
+			s += fmt.Sprintf(", %s busy", share(st.Utilization))
+		}
+		break
+	}
+	return s
+}
+
+// sufficient reports whether all gates hold.
+func (d *document) sufficient() bool {
+	for _, g := range d.Gates {
+		if !g.OK {
+			return false
+		}
+	}
+	return len(d.Gates) > 0
+}
+
+// evidence says how much there is to stand on.
+func (d *document) evidence() string {
+	ok := 0
+	for _, g := range d.Gates {
+		if g.OK {
+			ok++
+		}
+	}
+	s := "not checked"
+	switch {
+	case d.sufficient():
+		s = fmt.Sprintf("sufficient (%d of %d gates)", ok, len(d.Gates))
+	case len(d.Gates) > 0:
+		s = fmt.Sprintf("not sufficient (%d of %d gates)", ok, len(d.Gates))
+	}
+	var n int64
+	for _, st := range d.Steps {
+		n += st.Requests
+	}
+	s += fmt.Sprintf(", %s requests", count(n))
+	if d.Coverage.known() {
+		s += fmt.Sprintf(", %s of their time attributed", share(d.Coverage))
+	}
+	return s
+}
+
+// figures says a cause's weight: "bound by cpu · 61 % of requests in flight (8.2) · confidence 0.93".
+func (c causePart) figures() string {
+	var s []string
+	if c.Bound != "" {
+		s = append(s, "bound by "+c.Bound)
+	}
+	if c.Load > 0 {
+		s = append(s, fmt.Sprintf("%s of requests in flight (%s)", share(c.Share), plain(c.Load)))
+	}
+	if c.Confidence.known() {
+		s = append(s, "confidence "+plain(c.Confidence))
+	}
+	return strings.Join(s, " · ")
+}
+
+// who says what is at fault and whom it hurts.
+func (s subjectPart) who() string {
+	t := s.Name
+	if s.Kind != "" {
+		t = s.Kind + " " + t
+	}
+	if s.Endpoint != "" && s.Endpoint != s.Name {
+		t += ", hurts " + s.Endpoint
+	}
+	return t
+}
+
+// says is a judgment in words.
+func (j judgmentPart) says() string {
+	figure := seconds
+	if strings.Contains(j.Objective, "errors<") {
+		figure = share
+	}
+	switch capacity.Status(j.Status) {
+	case capacity.TooFew:
+		return fmt.Sprintf("%d requests, %d are needed to say", j.N, j.Need)
+	case capacity.Unmeasured:
+		return "no requests"
+	}
+	s := fmt.Sprintf("%s, limit %s (n=%s)", figure(j.Got), figure(j.Limit), count(j.N))
+	if capacity.Status(j.Status) == capacity.Boundary {
+		s += ", but chance could explain it"
+	}
+	return s
+}
+
+// complete says how the run ended; empty where it went through all of its plan.
+func (r runPart) complete() string {
+	switch {
+	case r.Complete:
+		return ""
+	case r.End == "":
+		return "the run file ends without an end: scalecheck was killed or the disk is full"
+	case r.Detail != "":
+		return r.End + ": " + r.Detail
+	}
+	return r.End
+}
+
+// system says where it ran.
+func (e environmentPart) system() string {
+	var s []string
+	if e.Cores > 0 {
+		s = append(s, plural(e.Cores, "core"))
+	}
+	if e.MemoryBytes > 0 {
+		s = append(s, bytesOf(number(e.MemoryBytes))+" memory")
+	}
+	for _, t := range []string{e.CPU, e.Kernel} {
+		if t != "" {
+			s = append(s, t)
+		}
+	}
+	if e.Postgres != "" {
+		s = append(s, "PostgreSQL "+strings.TrimPrefix(e.Postgres, "PostgreSQL "))
+	}
+	if e.DatabaseBytes > 0 {
+		s = append(s, "database "+bytesOf(number(e.DatabaseBytes)))
+	}
+	return strings.Join(s, " · ")
+}
+
+// did says how the generator did.
+func (g generatorPart) did() string {
+	s := []string{fmt.Sprintf("%s requests started", count(g.Started))}
+	if g.CPU.known() {
+		s = append(s, plain(g.CPU)+" cores")
+	}
+	if g.Lag.known() {
+		s = append(s, "late by "+seconds(g.Lag)+" (p99)")
+	}
+	s = append(s, count(g.Dropped)+" dropped")
+	if g.Clock != "" {
+		s = append(s, "latency counts from "+map[string]string{
+			"intended start": "the intended start",
+			"service time":   "the actual start (service time: waits inside the generator do not show)",
+		}[g.Clock])
+	}
+	return strings.Join(s, ", ")
+}
+
+// cost says what observing cost.
+func (o overheadPart) cost() string {
+	return fmt.Sprintf("%s of the machine's CPU (%s), %s statements in %s of database time",
+		share(o.Share), seconds(o.CPUSeconds), plain(o.DatabaseCalls), seconds(o.DatabaseSeconds))
+}
+
+// bottleneck returns the finding that the verdict names, with its evidence.
+func (d *document) bottleneck() *findingPart {
+	switch {
+	case d.Bottleneck == nil:
+		return nil
+	case d.named >= 0:
+		return &d.Findings[d.named]
+	}
+	return &findingPart{causePart: *d.Bottleneck}
+}
+
+// otherFindings returns all findings but the bottleneck.
+func (d *document) otherFindings() []findingPart {
+	var out []findingPart
+	for i, f := range d.Findings {
+		if d.Bottleneck == nil || i != d.named {
+			out = append(out, f)
+		}
+	}
+	return out
+}
