@@ -497,3 +497,7 @@ func journeysScript(o Options) ([]byte, error) {
 	}
 	return fmt.Appendf(nil, "export const options = %s;\nexport default function () {}\n", options), nil
 }
+
+// Refused waits for the end of the load and returns what to do about requests
+// that the guard kept back, or "".
+func (l *Load) Refused() string { return l.Outcome().Hint }

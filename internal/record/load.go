@@ -44,14 +44,14 @@ func (c *conductor) run(ctx context.Context) error {
 	load.Stop()
 	for range load.Ticks() { // let it end in order
 	}
-	out, werr := load.Wait()
-	if len(out.Thresholds) > 0 {
-		if terr := c.w.Thresholds(out.Thresholds); terr != nil {
+	thresholds, werr := load.Wait()
+	if len(thresholds) > 0 {
+		if terr := c.w.Thresholds(thresholds); terr != nil {
 			err = errors.Join(err, notSaved(terr))
 		}
 	}
-	if out.Hint != "" {
-		if terr := c.w.Missing(evidence.Latency, out.Hint); terr != nil {
+	if refused := load.Refused(); refused != "" {
+		if terr := c.w.Missing(evidence.Latency, refused); terr != nil {
 			err = errors.Join(err, notSaved(terr))
 		}
 	}
@@ -75,12 +75,13 @@ func (c *conductor) cutAll(ctx context.Context) error {
 	for _, p := range ps {
 		total += p.length
 	}
-	for _, p := range ps {
+	for i, p := range ps {
 		more, err := c.cut(ctx, p, len(c.Run.Plan.Stages), total)
 		if err != nil {
 			return err
 		}
-		if !more {
+		// The generator's first and last second are not whole ones.
+		if !more && (i < len(ps)-1 || c.elapsed < total-edge) {
 			return broken(evidence.LoadFailed, "run it by hand with: scalecheck k6 run …",
 				fmt.Errorf("the generator ended in step %d of %d", p.step+1, len(c.Run.Plan.Stages)))
 		}

@@ -19,7 +19,6 @@ import (
 	"github.com/scalecheck/scalecheck/internal/collect"
 	"github.com/scalecheck/scalecheck/internal/engine"
 	"github.com/scalecheck/scalecheck/internal/hint"
-	"github.com/scalecheck/scalecheck/internal/k6"
 	"github.com/scalecheck/scalecheck/scenarios"
 )
 
@@ -31,8 +30,11 @@ type Load interface {
 	PID() int
 	// Stop asks it to end: no new requests, a few seconds for those under way.
 	Stop()
-	// Wait waits for the end and returns what the generator itself had to say.
-	Wait() (k6.Outcome, error)
+	// Wait waits for the end and returns a k6 script's own thresholds.
+	Wait() ([]evidence.Threshold, error)
+	// Refused returns, after the end, what to do about requests that the guard
+	// kept back; empty where there were none.
+	Refused() string
 }
 
 // A Prober is one user who sends single requests.
@@ -88,6 +90,8 @@ const (
 	slice = 10 * time.Second
 	// shortest window of a script that is worth writing.
 	shortest = 3 * time.Second
+	// edge: the load is as long as its plan; in ticks it can be this much shorter.
+	edge = 2 * time.Second
 	// startUp bounds the wait for the first tick: k6 compiles the script first.
 	startUp = 60 * time.Second
 	// silence: without a tick for so long, the generator is gone or stuck.
@@ -227,7 +231,7 @@ type breakOff struct {
 }
 
 func (b *breakOff) Error() string {
-	if b.err == nil {
+	if b.err == nil || b.err.Error() == b.reason {
 		return b.reason
 	}
 	return b.reason + ": " + b.err.Error()

@@ -1,0 +1,165 @@
+// Package matrix holds scalecheck against what it should have said: every fault
+// of the bundled app is switched on, the whole product is run on it as a user
+// would, and the verdict is compared with the known answer.
+//
+// It reads nothing but report.json. What the faults do is in the reference app;
+// what must be said about them is in Cases, and nowhere else.
+package matrix
+
+import (
+	"slices"
+	"strings"
+)
+
+// A Case is a fault, or a control without one, and the right answer.
+type Case struct {
+	Name  string   // of the fault; none is the healthy app
+	Args  []string // of scalecheck run
+	Want  Want
+	About string // what the right answer is, in a few words
+}
+
+// Want is the right answer. Empty Cause means that nothing may be named.
+type Want struct {
+	Status  string
+	Cause   string
+	Bounds  []string
+	Kind    string // of the subject
+	Subject string // must be part of its name or detail
+	// Endpoint must be the subject's, where it is given.
+	Endpoint string
+	// Statement is part of the text of the statement that is to blame, for
+	// judging the baseline; empty where no statement is.
+	Statement string
+}
+
+// Cases are all faults of the bundled app and the control. The load is the
+// default of scalecheck run, for all of them the same.
+var Cases = []Case{
+	{
+		Name: "missing-index", Args: []string{"--fault", "missing-index"}, About: "the query whose index is gone",
+		Want: Want{
+			Status: "fail", Cause: "missing-index", Bounds: []string{"cpu"}, Kind: "query", Subject: "notifications",
+			Statement: "notifications",
+		},
+	},
+	{
+		Name: "n-plus-one", Args: []string{"--fault", "n-plus-one"}, About: "the dashboard and its repeated query",
+		Want: Want{
+			Status: "fail", Cause: "n-plus-one", Bounds: []string{"cpu", "network"}, Kind: "endpoint",
+			Subject: "/api/v1/me/dashboard", Statement: "progress",
+		},
+	},
+	{
+		Name: "sync-email", Args: []string{"--fault", "sync-email"}, About: "smtp, endpoint register",
+		Want: Want{
+			Status: "fail", Cause: "blocking-side-effect", Bounds: []string{"external"}, Kind: "dependency",
+			Subject: "smtp", Endpoint: "/api/v1/register",
+		},
+	},
+	{
+		Name: "queue-backlog", Args: []string{"--fault", "queue-backlog"}, About: "the grading jobs",
+		Want: Want{Status: "fail", Cause: "queue-backlog", Bounds: []string{"workers"}, Kind: "job", Subject: "grade_submission"},
+	},
+	{
+		Name: "hot-row", Args: []string{"--fault", "hot-row"}, About: "the counter's table and who holds it",
+		Want: Want{
+			Status: "fail", Cause: "lock-contention", Bounds: []string{"lock"}, Kind: "table",
+			Subject: "counter", Statement: "counter",
+		},
+	},
+	{
+		Name: "none", Args: []string{"--fault", "none"}, About: "nothing",
+		Want: Want{Status: "pass"},
+	},
+}
+
+// A Report is what is read of report.json.
+type Report struct {
+	Verdict struct {
+		Status   string   `json:"status"`
+		Headline string   `json:"headline"`
+		Reasons  []string `json:"reasons"`
+	} `json:"verdict"`
+	Bottleneck *struct {
+		Cause      string  `json:"cause"`
+		Bound      string  `json:"bound"`
+		Share      float64 `json:"share"`
+		Confidence float64 `json:"confidence"`
+		Subject    struct {
+			Kind     string `json:"kind"`
+			Name     string `json:"name"`
+			Endpoint string `json:"endpoint"`
+			Detail   string `json:"detail"`
+		} `json:"subject"`
+	} `json:"bottleneck"`
+	Statements []struct {
+		Text    string  `json:"text"`
+		Seconds float64 `json:"seconds"`
+	} `json:"statements"`
+	Steps []struct {
+		CPU struct {
+			Cores   float64 `json:"cores"`
+			Foreign float64 `json:"foreign"`
+			Steal   float64 `json:"steal"`
+		} `json:"cpu"`
+	} `json:"steps"`
+	Overhead struct {
+		Share float64 `json:"share"`
+	} `json:"overhead"`
+	Coverage float64 `json:"coverage"`
+}
+
+// Noise returns the largest share of the machine that other processes had in a step.
+func (r *Report) Noise() float64 {
+	var worst float64
+	for _, s := range r.Steps {
+		if s.CPU.Cores > 0 {
+			worst = max(worst, (s.CPU.Foreign+s.CPU.Steal)/s.CPU.Cores)
+		}
+	}
+	return worst
+}
+
+// A Score is how right an answer is.
+type Score struct {
+	Status  bool // the verdict's status
+	Entity  bool // the subject
+	Class   bool // the bound
+	Cause   bool // the analyzer
+	Answers bool // something was named, or nothing had to be
+}
+
+// Right reports whether all of the answer is right.
+func (s Score) Right() bool { return s.Status && s.Entity && s.Class && s.Cause }
+
+// Judge compares a report with the right answer.
+func Judge(w Want, r *Report) Score {
+	s := Score{Status: r.Verdict.Status == w.Status}
+	b := r.Bottleneck
+	if w.Cause == "" {
+		s.Entity, s.Class, s.Cause, s.Answers = b == nil, b == nil, b == nil, true
+		return s
+	}
+	if b == nil {
+		return s
+	}
+	s.Answers = true
+	s.Cause = b.Cause == w.Cause
+	s.Class = slices.Contains(w.Bounds, b.Bound)
+	s.Entity = b.Subject.Kind == w.Kind && strings.Contains(b.Subject.Name+" "+b.Subject.Detail, w.Subject) &&
+		strings.Contains(b.Subject.Endpoint, w.Endpoint)
+	return s
+}
+
+// Baseline is what "the statement with the largest total_exec_time" would have
+// answered: its text, and whether that is what is to blame.
+func Baseline(w Want, r *Report) (text string, right bool) {
+	var most float64
+	for _, s := range r.Statements {
+		if s.Seconds > most {
+			text, most = s.Text, s.Seconds
+		}
+	}
+	return text, w.Statement != "" && strings.Contains(text, w.Statement)
+}
