@@ -19,6 +19,7 @@ import (
 	"go.k6.io/k6/errext/exitcodes"
 	"go.k6.io/k6/lib"
 	"go.k6.io/k6/lib/executor"
+	"go.k6.io/k6/lib/types"
 	"go.k6.io/k6/metrics"
 
 	"github.com/scalecheck/scalecheck/internal/engine"
@@ -40,12 +41,12 @@ type config struct {
 	// Either the plan as a whole, as scalecheck run passes it …
 	Plan json.RawMessage `json:"plan,omitempty"`
 	// … or what makes one.
-	Target   string            `json:"target,omitempty"`
-	Users    float64           `json:"users,omitempty"`
-	Rate     float64           `json:"rate,omitempty"`
-	Duration scenarios.Seconds `json:"duration,omitempty"`
-	Steps    int               `json:"steps,omitempty"`
-	Seed     int64             `json:"seed,omitempty"`
+	Target   string             `json:"target,omitempty"`
+	Users    float64            `json:"users,omitempty"`
+	Rate     float64            `json:"rate,omitempty"`
+	Duration types.NullDuration `json:"duration,omitzero"`
+	Steps    int                `json:"steps,omitempty"`
+	Seed     int64              `json:"seed,omitempty"`
 
 	// Metrics says whether k6's own metrics of our requests are wanted:
 	// making them costs more than a request's other bookkeeping.
@@ -79,7 +80,8 @@ func (c *config) load() error {
 			return fmt.Errorf("read plan: %w", err)
 		}
 	} else {
-		load := scenarios.Load{Users: c.Users, Rate: c.Rate, Duration: c.Duration, Steps: c.Steps}
+		load := scenarios.Load{Users: c.Users, Rate: c.Rate, Steps: c.Steps}
+		load.Duration = scenarios.Seconds(c.Duration.TimeDuration().Seconds())
 		c.plan, err = scenarios.NewPlan(c.scenario, c.Target, load, c.Seed, scenarios.DefaultLimits())
 		if err != nil {
 			return err
