@@ -37,7 +37,8 @@ func Run(ctx context.Context, o Options, sink Sink) error {
 	requests, cut := context.WithCancel(context.WithoutCancel(ctx))
 	defer cut()
 
-	r := &run{walker: w, sink: sink, load: load, requests: requests, rng: stream(w.seed, -1)}
+	r := &run{walker: w, sink: sink, stopped: ctx, load: load, requests: requests, rng: stream(w.seed, -1)}
+	r.end, _ = load.Deadline()
 	at := begin
 	for _, s := range o.Plan.Stages {
 		r.stage(s, at)
@@ -52,10 +53,13 @@ func Run(ctx context.Context, o Options, sink Sink) error {
 
 type run struct {
 	*walker
-	sink           Sink
-	load, requests context.Context
-	users          sync.WaitGroup
-	target         atomic.Int64 // closed load: users of all processes at once
+	sink     Sink
+	stopped  context.Context // the caller's
+	load     context.Context // over at the end as well
+	requests context.Context // over when the grace is
+	end      time.Time
+	users    sync.WaitGroup
+	target   atomic.Int64 // closed load: users of all processes at once
 
 	mu     sync.Mutex
 	active int
@@ -130,7 +134,9 @@ func (r *run) arrivals(rate float64, start, end time.Time) {
 		if !r.draw.owns(number) {
 			continue
 		}
-		if !p.wait(at) {
+		// What was due before the end is sent even if we are late for it, so that
+		// the load offered does not depend on how busy this machine is.
+		if !p.wait(at) && (r.stopped.Err() != nil || at.After(r.end)) {
 			return
 		}
 		if !r.admit(int(ceiling)) {

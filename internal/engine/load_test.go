@@ -1,0 +1,251 @@
+package engine
+
+import (
+	"fmt"
+	"math"
+	"net/http"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/scalecheck/scalecheck/scenarios"
+)
+
+func TestDrawIsStratified(t *testing.T) {
+	for _, shares := range [][]float64{
+		{1}, {0.5, 0.5}, {0.46, 0.14, 0.06, 0.34}, {0.9, 0.05, 0.03, 0.02}, {1. / 3, 1. / 3, 1. / 3}, {0.999, 0.001},
+		{0.11, 0.13, 0.17, 0.19, 0.05, 0.35},
+	} {
+		var personas []scenarios.Persona
+		for _, s := range shares {
+			personas = append(personas, scenarios.Persona{Share: s})
+		}
+		d := newDraw(personas, [2]float64{})
+		had := make([]float64, len(shares))
+		for n := 1; n <= 5000; n++ {
+			number, p := d.next()
+			if number != n {
+				t.Fatalf("number %d, want %d", number, n)
+			}
+			had[p]++
+			for i, s := range shares {
+				if off := had[i] - s*float64(n); math.Abs(off) >= 1 {
+					t.Fatalf("shares %v: after %d sessions persona %d has %v, want %v ± 1", shares, n, i, had[i], s*float64(n))
+				}
+			}
+		}
+	}
+}
+
+// Every session is of exactly one segment, and each segment has its share.
+func TestSegments(t *testing.T) {
+	personas := []scenarios.Persona{{Share: 0.7}, {Share: 0.3}}
+	all := newDraw(personas, [2]float64{})
+	want := map[int]int{}
+	for range 3000 {
+		n, p := all.next()
+		want[n] = p
+	}
+	for _, cuts := range [][]float64{{0, 1}, {0, 0.5, 1}, {0, 1. / 3, 2. / 3, 1}, {0, 0.1, 0.15, 0.9, 1}} {
+		owner := map[int]int{}
+		for i := range len(cuts) - 1 {
+			d := newDraw(personas, [2]float64{cuts[i], cuts[i+1]})
+			had := 0.0
+			for {
+				n, p := d.nextOwn()
+				if n > 3000 {
+					break
+				}
+				had++
+				if _, ok := owner[n]; ok {
+					t.Errorf("cuts %v: session %d has two owners", cuts, n)
+				}
+				owner[n] = i
+				if p != want[n] {
+					t.Errorf("cuts %v: session %d is of persona %d, and %d in one process", cuts, n, p, want[n])
+				}
+			}
+			if share := had / 3000; math.Abs(share-d.share()) > 0.002 {
+				t.Errorf("cuts %v: segment %d has %.4f of the sessions, want %.4f", cuts, i, share, d.share())
+			}
+		}
+		if len(owner) != 3000 {
+			t.Errorf("cuts %v: %d of 3000 sessions have an owner", cuts, len(owner))
+		}
+	}
+}
+
+// Two processes make the load of one: the same arrivals, the same requests.
+func TestSegmentsRun(t *testing.T) {
+	target := serve(t, ok)
+	s := one(t, "get: /")
+	users := func(segments ...[2]float64) []int {
+		var wg sync.WaitGroup
+		var mu sync.Mutex
+		var all []int
+		for _, g := range segments {
+			wg.Go(func() {
+				r := &recorder{}
+				p := plan(target, scenarios.Stage{Rate: 150, Settle: 0.1, Measure: 0.9})
+				if err := Run(t.Context(), Options{Scenario: s, Plan: p, Segment: g}, r); err != nil {
+					t.Error(err)
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				for _, x := range r.results {
+					all = append(all, x.User)
+				}
+			})
+		}
+		wg.Wait()
+		slices.Sort(all)
+		return all
+	}
+	alone := users([2]float64{})
+	for _, segments := range [][][2]float64{{{0, 0.5}, {0.5, 1}}, {{0, 1. / 3}, {1. / 3, 2. / 3}, {2. / 3, 1}}} {
+		if got := users(segments...); !slices.Equal(got, alone) {
+			t.Errorf("%v: %d users, alone %d", segments, len(got), len(alone))
+		}
+	}
+}
+
+func TestClosedLoadHoldsUsers(t *testing.T) {
+	target := serve(t, ok)
+	s := parse(t, "endpoints:\n  x: { get: /, think: { exponential: 100ms } }\npersonas:\n  p: { share: 1, journey: { x: { to: { x: .5, end: .5 } } } }\n")
+	attempts(t, func() error {
+		begin := time.Now()
+		r := drive(t, s, plan(target,
+			scenarios.Stage{Users: 10, Settle: 0.4, Measure: 0.8},
+			scenarios.Stage{Users: 25, Settle: 0.4, Measure: 0.8}))
+		sessions := map[int]bool{}
+		for _, x := range r.results {
+			sessions[x.User] = true
+		}
+		if news := r.count(func(x Result) bool { return x.New }); news != len(sessions) || news < 40 {
+			t.Errorf("%d first requests, %d sessions", news, len(sessions))
+		}
+		if most := slices.Max(r.active); most != 25 {
+			t.Errorf("at most %d users were active, want 25", most)
+		}
+		// A successor takes over without a gap: until all leave, the number only
+		// grows.
+		top := slices.Index(r.active, 25)
+		for i, n := range r.active[:top+1] {
+			if n != i+1 {
+				t.Errorf("active users went %v", r.active[:top+1])
+				break
+			}
+		}
+		perSecond := func(from, to time.Duration) float64 {
+			n := r.count(func(x Result) bool { d := x.Intended.Sub(begin); return d >= from && d < to })
+			return float64(n) / (to - from).Seconds()
+		}
+		low, high := perSecond(400*time.Millisecond, 1200*time.Millisecond), perSecond(1600*time.Millisecond, 2400*time.Millisecond)
+		if low < 65 || low > 125 || high < 170 || high > 300 {
+			return fmt.Errorf("%.0f and %.0f requests/s, want about 100 and 250", low, high)
+		}
+		return nil
+	})
+}
+
+// Arrivals are random: as many as the rate says, and gaps as of a Poisson
+// process (a metronome's have a squared coefficient of variation of 0).
+func TestOpenLoadIsPoisson(t *testing.T) {
+	target := serve(t, ok)
+	r := drive(t, one(t, "get: /"), plan(target, scenarios.Stage{Rate: 300, Settle: 1, Measure: 4}))
+	n := len(r.results)
+	if want := 1500.0; math.Abs(float64(n)-want) > 3*math.Sqrt(want) {
+		t.Errorf("%d sessions, want 1500 ± 116", n)
+	}
+	var at []float64
+	for _, x := range r.results {
+		at = append(at, float64(x.Intended.UnixNano()))
+	}
+	slices.Sort(at)
+	var sum, squares float64
+	for i := 1; i < len(at); i++ {
+		gap := at[i] - at[i-1]
+		sum += gap
+		squares += gap * gap
+	}
+	mean := sum / float64(n-1)
+	if cv2 := squares/float64(n-1)/(mean*mean) - 1; cv2 < 0.8 || cv2 > 1.25 {
+		t.Errorf("squared coefficient of variation of the gaps is %.2f, want about 1", cv2)
+	}
+}
+
+func TestCeilingOnUsersDrops(t *testing.T) {
+	target := serve(t, func(http.ResponseWriter, *http.Request) { time.Sleep(500 * time.Millisecond) })
+	p := plan(target, scenarios.Stage{Rate: 100, Settle: 0.1, Measure: 0.9})
+	p.Limits.Users = 10
+	r := drive(t, one(t, "get: /"), p)
+	if most := slices.Max(r.active); most != 10 {
+		t.Errorf("%d users at once, the ceiling is 10", most)
+	}
+	if total := r.dropped + len(r.results); r.dropped < 50 || total < 70 || total > 135 {
+		t.Errorf("%d dropped, %d sent, want about 100 in all", r.dropped, len(r.results))
+	}
+}
+
+// The server answers nothing for two seconds. Whoever wanted something then
+// waited until its end: percentiles from the intended start must say so. (A
+// generator that waits for answers before it sends again would hardly notice.)
+// The truth is the server's: when it was done with a request, minus when the
+// schedule wanted it.
+func TestFreezeShows(t *testing.T) {
+	s := one(t, "get: /")
+	s.ClientIP = scenarios.PerUser // which tells the server who asks
+	attempts(t, func() error {
+		const from, freeze = time.Second, 2 * time.Second
+		var mu sync.Mutex
+		done := map[string]time.Time{}
+		var begin time.Time
+		target := serve(t, func(_ http.ResponseWriter, r *http.Request) {
+			if d := time.Since(begin); d > from && d < from+freeze {
+				time.Sleep(from + freeze - d)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			done[r.Header.Get("X-Forwarded-For")] = time.Now()
+		})
+		begin = time.Now()
+		r := drive(t, s, plan(target, scenarios.Stage{Rate: 80, Settle: 1, Measure: 4}))
+		var got, truth []float64
+		for _, x := range r.results {
+			if x.Err != "" {
+				t.Fatalf("%+v", x)
+			}
+			got = append(got, x.End.Sub(x.Intended).Seconds())
+			truth = append(truth, done[address(x.User)].Sub(x.Intended).Seconds())
+		}
+		slices.Sort(got)
+		slices.Sort(truth)
+		for _, q := range []float64{0.95, 0.99} {
+			i := int(q * float64(len(got)))
+			g, w := got[i], truth[i]
+			if w < 1.5 { // 40 % of the requests met the freeze, evenly over it
+				t.Errorf("p%g would be %.3f s: the freeze does not show", 100*q, w)
+			}
+			if math.Abs(g-w) > 0.05*w {
+				return fmt.Errorf("p%g of %d is %.3f s, the truth is %.3f s", 100*q, len(got), g, w)
+			}
+		}
+		return nil
+	})
+}
+
+// attempts calls f until it is content, three times at most: on a busy machine
+// we are late now and then, and being right once shows that we can be.
+func attempts(t *testing.T, f func() error) {
+	t.Helper()
+	for i := 1; ; i++ {
+		err := f()
+		if err == nil {
+			return
+		}
+		if t.Logf("attempt %d: %v", i, err); i == 3 {
+			t.Fatal(err)
+		}
+	}
+}
