@@ -91,6 +91,9 @@ func (m *Module) gradebook(r *web.Request) (web.Reply, error) {
 		return web.Reply{}, fmt.Errorf("gradebook: %w", err)
 	}
 	scores := make(map[int64][]score, len(students))
+	for _, id := range students {
+		scores[id] = []score{} // no scores are [] in JSON, not null
+	}
 	var user int64
 	var s score
 	_, err = pgx.ForEachRow(rows, []any{&user, &s.AssignmentID, &s.Score}, func() error {
