@@ -77,7 +77,7 @@ func (c *Cluster) boot(ctx context.Context) error {
 		if err := os.RemoveAll(data); err != nil {
 			return err
 		}
-		return c.make(ctx)
+		return c.makeNew(ctx)
 	}
 	cached := c.run(ctx)
 	if cached == nil || ctx.Err() != nil || diskFull(cached) {
@@ -88,14 +88,14 @@ func (c *Cluster) boot(ctx context.Context) error {
 	if err := os.Rename(data, broken); err != nil {
 		return err
 	}
-	if err := c.make(ctx); err != nil {
+	if err := c.makeNew(ctx); err != nil {
 		return errors.Join(err, os.RemoveAll(data), os.Rename(broken, data))
 	}
 	return os.RemoveAll(broken)
 }
 
-// make makes a data directory and starts the server on it.
-func (c *Cluster) make(ctx context.Context) error {
+// makeNew makes a data directory and starts the server on it.
+func (c *Cluster) makeNew(ctx context.Context) error {
 	if err := c.initdb(ctx); err != nil {
 		return err
 	}
