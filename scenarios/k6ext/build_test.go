@@ -11,6 +11,7 @@ import (
 // TestForeignBuild builds what xk6 build --with would: a main of another
 // module that imports k6 and, for its side effects, this package.
 func TestForeignBuild(t *testing.T) {
+	t.Parallel()
 	root, err := filepath.Abs("../..")
 	if err != nil {
 		t.Fatal(err)

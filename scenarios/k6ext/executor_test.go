@@ -65,10 +65,15 @@ func TestFrozenServerShows(t *testing.T) {
 	if began.Nanosecond() != 0 {
 		t.Errorf("the load began at %v, not with a second", began)
 	}
+	var frozen time.Duration
+	thawed := make(chan struct{})
 	go func() {
+		defer close(thawed)
 		time.Sleep(time.Until(began.Add(4 * time.Second)))
 		mu.Lock()
+		at := time.Now()
 		time.Sleep(2 * time.Second)
+		frozen = time.Since(at)
 		mu.Unlock()
 	}()
 	w, ticks := finish(t, l)
@@ -85,8 +90,12 @@ func TestFrozenServerShows(t *testing.T) {
 	if total.Requests < 1800 || total.Requests > 2200 {
 		t.Errorf("%d requests, want about 2000", total.Requests)
 	}
-	if p95 := total.Latency.Quantile(0.95); p95 < 1.3 || p95 > 1.7 {
-		t.Errorf("p95 %v s, the truth is 1.5 s", p95)
+	// A twentieth of 10 s is half a second of arrivals. A busy machine works off
+	// what has piled up more slowly, but it makes nothing faster.
+	<-thawed
+	truth := frozen.Seconds() - 0.5
+	if p95 := total.Latency.Quantile(0.95); p95 < truth-0.15 || p95 > truth+0.5 {
+		t.Errorf("p95 %v s, the truth is %v s", p95, truth)
 	}
 	g := w.Generator
 	if g.Clock != evidence.IntendedStart || g.Lag.Count() != total.Requests || g.Sessions != total.Requests || g.Dropped != 0 {
@@ -107,9 +116,8 @@ func TestFrozenServerShows(t *testing.T) {
 	if want := total.Latency.Mean() * float64(total.Requests); math.Abs(inFlight-want) > 0.1*want {
 		t.Errorf("%v request-seconds in flight, latencies sum up to %v", inFlight, want)
 	}
-	frozen := ticks[5]
-	if !frozen.Alive || frozen.Generator.ActiveUsers < 100 {
-		t.Errorf("while the server was frozen: alive %v, %v users", frozen.Alive, frozen.Generator.ActiveUsers)
+	if g := ticks[5]; !g.Alive || g.Generator.ActiveUsers < 100 {
+		t.Errorf("while the server was frozen: alive %v, %v users", g.Alive, g.Generator.ActiveUsers)
 	}
 
 	if n := countJSON(t, file, "http_reqs"); n != total.Requests {
@@ -154,6 +162,7 @@ func countJSON(t *testing.T, file, metric string) (n int64) {
 
 // TestSegmentsShareThePlan: two processes make the sessions of one.
 func TestSegmentsShareThePlan(t *testing.T) {
+	t.Parallel()
 	sessions := func(segments ...string) (n int64) {
 		a := newApp(t, nil)
 		var loads []*k6.Load
@@ -186,6 +195,7 @@ func TestSegmentsShareThePlan(t *testing.T) {
 }
 
 func TestClosedLoad(t *testing.T) {
+	t.Parallel()
 	a := newApp(t, nil)
 	l := start(t, journeyOptions(t, a.URL, `
 version: 1
@@ -210,6 +220,7 @@ personas:
 }
 
 func TestJourneysThatRefuse(t *testing.T) {
+	t.Parallel()
 	l := start(t, journeyOptions(t, "http://"+closedPort(t), oneRequest, scenarios.Stage{Rate: 50, Settle: 1, Measure: 1}))
 	w, _ := finish(t, l)
 	if _, err := l.Wait(); err != nil {
@@ -225,6 +236,7 @@ func TestJourneysThatRefuse(t *testing.T) {
 }
 
 func TestStopJourneys(t *testing.T) {
+	t.Parallel()
 	a := newApp(t, nil)
 	l := start(t, journeyOptions(t, a.URL, oneRequest, scenarios.Stage{Rate: 50, Settle: 1, Measure: 100}))
 	first := <-l.Ticks()
@@ -286,6 +298,7 @@ func runK6(t *testing.T, env []string, args ...string) (out string, status int) 
 }
 
 func TestExamples(t *testing.T) {
+	t.Parallel()
 	for _, script := range []string{"plain.js", "journeys.js"} {
 		t.Run(script, func(t *testing.T) {
 			t.Parallel()
@@ -324,6 +337,7 @@ func TestExamples(t *testing.T) {
 }
 
 func TestExecutorRefuses(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct{ name, scenario, want string }{
 		{"no scenario", `{ executor: 'scalecheck', target: 'http://127.0.0.1:1' }`, "scenario is missing"},
 		{"a path", `{ executor: 'scalecheck', scenario: 'x.yaml', target: 'http://127.0.0.1:1' }`, `write open("x.yaml")`},
@@ -347,6 +361,7 @@ func TestExecutorRefuses(t *testing.T) {
 }
 
 func TestOutputRefuses(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct{ name, out, want string }{
 		{"no argument", "scalecheck", "name a file"},
 		{"no pipe", "scalecheck=fd:3", "not a pipe"},
@@ -364,6 +379,7 @@ func TestOutputRefuses(t *testing.T) {
 
 // TestDiskFull: load without a record is of no use.
 func TestDiskFull(t *testing.T) {
+	t.Parallel()
 	if _, err := os.Stat("/dev/full"); err != nil {
 		t.Skip("no /dev/full here")
 	}

@@ -146,6 +146,7 @@ export function teardown() { http.get(base + '/teardown'); }
 `
 
 func TestPlainScriptRunsUnchanged(t *testing.T) {
+	t.Parallel()
 	a := newApp(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/missing" {
 			http.NotFound(w, r)
@@ -226,6 +227,7 @@ func TestPlainScriptRunsUnchanged(t *testing.T) {
 }
 
 func TestThresholdsThatPass(t *testing.T) {
+	t.Parallel()
 	a := newApp(t, nil)
 	l := start(t, scriptOptions(t, a.URL, `
 import http from 'k6/http';
@@ -246,6 +248,7 @@ export default function () { http.get(__ENV.TARGET + '/'); }
 }
 
 func TestThresholdThatAborts(t *testing.T) {
+	t.Parallel()
 	a := newApp(t, func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(500) })
 	l := start(t, scriptOptions(t, a.URL, `
 import http from 'k6/http';
@@ -270,6 +273,7 @@ export default function () { http.get(__ENV.TARGET + '/'); sleep(0.1); }
 }
 
 func TestTargetThatRefuses(t *testing.T) {
+	t.Parallel()
 	l := start(t, scriptOptions(t, "http://"+closedPort(t), `
 import http from 'k6/http';
 import { sleep } from 'k6';
@@ -298,6 +302,7 @@ export default function () { http.get(__ENV.TARGET + '/'); sleep(0.1); }
 }
 
 func TestSilenceIsVisible(t *testing.T) {
+	t.Parallel()
 	stuck := make(chan struct{})
 	var once sync.Once
 	release := func() { once.Do(func() { close(stuck) }) }
@@ -325,6 +330,7 @@ export default function () { http.get(__ENV.TARGET + '/'); }
 // TestStop: the child answers SIGINT in order, although the terminal's would
 // not reach it.
 func TestStop(t *testing.T) {
+	t.Parallel()
 	a := newApp(t, nil)
 	l := start(t, scriptOptions(t, a.URL, `
 import http from 'k6/http';
@@ -368,6 +374,7 @@ export function teardown() { http.get(__ENV.TARGET + '/teardown'); }
 }
 
 func TestContextStopsTheLoad(t *testing.T) {
+	t.Parallel()
 	a := newApp(t, nil)
 	o := scriptOptions(t, a.URL, `
 import http from 'k6/http';
@@ -391,6 +398,7 @@ export default function () { http.get(__ENV.TARGET + '/'); sleep(0.05); }
 }
 
 func TestKill(t *testing.T) {
+	t.Parallel()
 	a := newApp(t, nil)
 	l := start(t, scriptOptions(t, a.URL, `
 import http from 'k6/http';
@@ -410,6 +418,7 @@ export function teardown() { sleep(60); }
 
 // TestCrash: a generator that dies takes nobody with it.
 func TestCrash(t *testing.T) {
+	t.Parallel()
 	a := newApp(t, nil)
 	l := start(t, scriptOptions(t, a.URL, `
 import http from 'k6/http';
@@ -429,6 +438,7 @@ export default function () { http.get(__ENV.TARGET + '/'); sleep(0.05); }
 }
 
 func TestParentKilled(t *testing.T) {
+	t.Parallel()
 	a := newApp(t, nil)
 	o := scriptOptions(t, a.URL, `
 import http from 'k6/http';
@@ -468,6 +478,7 @@ export default function () { http.get(__ENV.TARGET + '/'); sleep(0.02); }
 }
 
 func TestGuardHoldsRedirectsAndOtherHosts(t *testing.T) {
+	t.Parallel()
 	var outside atomic.Int64
 	elsewhere := listen(t, "127.0.0.2:0", func(http.ResponseWriter, *http.Request) { outside.Add(1) })
 	six := ""
@@ -528,6 +539,7 @@ export default function () {
 }
 
 func TestRateCeiling(t *testing.T) {
+	t.Parallel()
 	a := newApp(t, nil)
 	o := scriptOptions(t, a.URL, `
 import http from 'k6/http';
@@ -542,6 +554,7 @@ export default function () { http.get(__ENV.TARGET + '/'); }
 }
 
 func TestScriptsThatAreNotStarted(t *testing.T) {
+	t.Parallel()
 	a := newApp(t, nil)
 	for _, tt := range []struct{ name, script, err, hint string }{
 		{"too many users", `export const options = { vus: 30000, duration: '5s' }; export default function () {}`, "virtual users: 30000, the limit is 20000", "lower it"},
@@ -572,6 +585,7 @@ func TestScriptsThatAreNotStarted(t *testing.T) {
 }
 
 func TestScriptsThatEndThemselves(t *testing.T) {
+	t.Parallel()
 	a := newApp(t, nil)
 	for _, tt := range []struct {
 		name, script, err string
@@ -607,6 +621,7 @@ func TestScriptsThatEndThemselves(t *testing.T) {
 
 // TestSummaryOfScript: handleSummary is part of a script that runs unchanged.
 func TestSummaryOfScript(t *testing.T) {
+	t.Parallel()
 	a := newApp(t, nil)
 	file := filepath.Join(t.TempDir(), "summary.json")
 	o := scriptOptions(t, a.URL, `

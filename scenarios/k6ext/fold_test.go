@@ -1,0 +1,209 @@
+package k6ext
+
+import (
+	"fmt"
+	"maps"
+	"testing"
+	"time"
+
+	"go.k6.io/k6/lib/netext/httpext"
+	"go.k6.io/k6/metrics"
+	"gopkg.in/guregu/null.v3"
+
+	"github.com/scalecheck/scalecheck/evidence"
+	"github.com/scalecheck/scalecheck/internal/engine"
+)
+
+var t0 = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+
+func answered(endpoint string, end time.Time, d time.Duration) *request {
+	return &request{Result: engine.Result{Endpoint: endpoint, Method: "GET", Intended: end.Add(-d), Start: end.Add(-d), End: end, Status: 200}}
+}
+
+// drainAll cuts all that is over at now, as the output does.
+func drainAll(f *fold, now time.Time, last bool) (ticks []evidence.Tick) {
+	for {
+		tick, s, ok := f.cut(now, last)
+		if !ok {
+			return ticks
+		}
+		// The histograms go back to the fold; the counts are ours.
+		for i := range tick.Endpoints {
+			tick.Endpoints[i].Errors = maps.Clone(tick.Endpoints[i].Errors)
+		}
+		ticks = append(ticks, tick)
+		f.recycle(s)
+	}
+}
+
+func completed(ticks []evidence.Tick) (n []int64) {
+	for _, t := range ticks {
+		n = append(n, t.Generator.Completed)
+	}
+	return n
+}
+
+func TestFoldBySecond(t *testing.T) {
+	at := func(ms int) time.Time { return t0.Add(time.Duration(ms) * time.Millisecond) }
+	f := newFold()
+	if ticks := drainAll(f, at(5000), false); len(ticks) != 0 {
+		t.Errorf("%d ticks before the load", len(ticks))
+	}
+	f.add([]metrics.SampleContainer{begin{t0}, answered("a", at(100), 50*time.Millisecond), answered("a", at(2500), time.Second), answered("a", at(900), time.Second)})
+	if ticks := drainAll(f, at(1100), false); len(ticks) != 0 {
+		t.Errorf("%d ticks inside the grace", len(ticks))
+	}
+	if got := completed(drainAll(f, at(2300), false)); fmt.Sprint(got) != "[2 0]" {
+		t.Errorf("completed %v, want 2, then a silent second", got)
+	}
+	// The first two seconds are gone; what comes for them counts in the third.
+	f.add([]metrics.SampleContainer{answered("a", at(500), 0), answered("a", at(1999), 0), end{at(2600)}})
+	last := drainAll(f, at(2700), true)
+	if got := completed(last); fmt.Sprint(got) != "[3]" {
+		t.Errorf("completed %v, want [3]", got)
+	}
+	if got := float64(last[0].Length); got < 0.699 || got > 0.701 || !last[0].Alive {
+		t.Errorf("last second: %v long, alive %v", got, last[0].Alive)
+	}
+}
+
+func TestFoldIsEmptyAfterATick(t *testing.T) {
+	f := newFold()
+	f.add([]metrics.SampleContainer{begin{t0}, &request{Result: engine.Result{Endpoint: "a", Intended: t0, Start: t0, End: t0, Err: "timeout"}}})
+	drainAll(f, t0.Add(2*time.Second), false)
+	f.add([]metrics.SampleContainer{answered("b", t0.Add(1500*time.Millisecond), 0)})
+	tick, s, ok := f.cut(t0.Add(3*time.Second), false)
+	if !ok || len(tick.Endpoints) != 1 {
+		t.Fatalf("tick %+v", tick)
+	}
+	if e := tick.Endpoints[0]; e.Name != "b" || e.Requests != 1 || e.Failed != 0 || e.Errors != nil || e.Latency.Count() != 1 {
+		t.Errorf("second tick has %+v", e)
+	}
+	f.recycle(s)
+}
+
+// TestFoldWhenNobodyReads: seconds are not piled up for a reader who is gone.
+func TestFoldWhenNobodyReads(t *testing.T) {
+	f := newFold()
+	f.add([]metrics.SampleContainer{begin{t0}})
+	for i := range 1000 {
+		f.add([]metrics.SampleContainer{answered("a", t0.Add(time.Duration(i)*time.Second), 0)})
+	}
+	if len(f.open) > openSeconds {
+		t.Errorf("%d seconds are open", len(f.open))
+	}
+	var sum int64
+	for _, n := range completed(drainAll(f, t0.Add(1000*time.Second), true)) {
+		sum += n
+	}
+	if sum != 1000 {
+		t.Errorf("%d requests came out of 1000", sum)
+	}
+}
+
+func TestFoldIsBounded(t *testing.T) {
+	f := newFold()
+	reg := metrics.NewRegistry()
+	tags := reg.RootTagSet()
+	checks := metrics.RegisterBuiltinMetrics(reg).Checks
+	f.add([]metrics.SampleContainer{begin{t0}})
+	const n = 20_000
+	for i := range n {
+		ts := tags.With("name", fmt.Sprintf("page %d", i)).With("status", "500").With("error_code", "1500").With("method", "GET")
+		tr := &httpext.Trail{EndTime: t0, Tags: ts, Failed: null.BoolFrom(true)}
+		c := metrics.Sample{TimeSeries: metrics.TimeSeries{Metric: checks, Tags: tags.With("check", fmt.Sprint(i))}, Time: t0}
+		f.add([]metrics.SampleContainer{tr, c, &request{Result: engine.Result{
+			Endpoint: "x", Intended: t0, Start: t0, End: t0, Err: fmt.Sprintf("error %d", i),
+		}}})
+	}
+	if len(f.name) > maxEndpoints+1 || len(f.ids) > maxEndpoints+1 || len(f.about) > maxTagSets || len(f.checks) > maxKinds+1 {
+		t.Errorf("kept %d endpoints, %d tag sets, %d checks", len(f.name), len(f.about), len(f.checks))
+	}
+	tick := drainAll(f, t0.Add(2*time.Second), false)[0]
+	var total, rest int64
+	for _, e := range tick.Endpoints {
+		total += e.Requests
+		if e.Name == other {
+			rest = e.Requests
+		}
+		if len(e.Errors) > maxKinds+1 {
+			t.Errorf("%s: %d kinds of errors", e.Name, len(e.Errors))
+		}
+		var errs int64
+		for _, c := range e.Errors {
+			errs += c
+		}
+		if errs != e.Failed || e.Failed != e.Requests {
+			t.Errorf("%s: %d requests, %d failed, %d errors", e.Name, e.Requests, e.Failed, errs)
+		}
+	}
+	if total != 2*n || rest < n-maxEndpoints {
+		t.Errorf("%d requests, %d of them under %q", total, rest, other)
+	}
+}
+
+func TestKind(t *testing.T) {
+	for _, tt := range []struct {
+		code, status            int
+		message, expected, want string
+	}{
+		{0, 200, "", "true", ""},
+		{1404, 404, "", "false", "status 404"},
+		{1503, 503, "", "false", "status 503"},
+		{0, 200, "", "false", "status 200"}, // the script expects another
+		{1050, 0, "request timeout", "false", "timeout"},
+		{1211, 0, "dial: i/o timeout", "false", "connect timeout"},
+		{1212, 0, "dial: connection refused", "false", "connection refused"},
+		{1110, 0, "ip is blacklisted", "false", "not on the allow-list"},
+		{1220, 0, "read: connection reset by peer", "false", "connection reset"},
+		{1000, 0, "EOF", "false", "connection closed"},
+		{1310, 0, "x509: unknown authority", "false", "tls"},
+		{1000, 0, "something at 10.0.0.1:4711", "false", "error 1000"},
+		{0, 0, "", "", "no answer"},
+	} {
+		if got := kind(tt.code, tt.status, tt.message, tt.expected); got != tt.want {
+			t.Errorf("kind(%d, %d, %q) = %q, want %q", tt.code, tt.status, tt.message, got, tt.want)
+		}
+	}
+}
+
+func TestSetupAndTeardownAreNoLoad(t *testing.T) {
+	f := newFold()
+	tags := metrics.NewRegistry().RootTagSet().With("name", "http://h/x").With("method", "GET").With("status", "200")
+	trail := func(group string, at time.Time) *httpext.Trail {
+		return &httpext.Trail{EndTime: at, Tags: tags.With("group", group), Failed: null.BoolFrom(false)}
+	}
+	f.add([]metrics.SampleContainer{trail("::setup", t0), trail("::setup::login", t0)})
+	if !f.start.IsZero() {
+		t.Error("setup() began the load")
+	}
+	f.add([]metrics.SampleContainer{trail("", t0), trail("::setupstairs", t0), trail("::teardown", t0.Add(1500*time.Millisecond))})
+	ticks := drainAll(f, t0.Add(4*time.Second), false)
+	if got := completed(ticks); fmt.Sprint(got) != "[2 0 0]" {
+		t.Errorf("completed %v, want [2 0 0]", got)
+	}
+	if !ticks[0].Alive || !ticks[1].Alive || ticks[2].Alive {
+		t.Errorf("alive: %v %v %v", ticks[0].Alive, ticks[1].Alive, ticks[2].Alive)
+	}
+}
+
+func BenchmarkFold(b *testing.B) {
+	f := newFold()
+	f.add([]metrics.SampleContainer{begin{t0}})
+	tags := metrics.NewRegistry().RootTagSet().With("name", "http://h/x").With("method", "GET").With("status", "200")
+	for _, bb := range []struct {
+		name string
+		c    metrics.SampleContainer
+	}{
+		{"request", answered("GET /x", t0, time.Millisecond)},
+		{"trail", &httpext.Trail{EndTime: t0, Duration: time.Millisecond, Tags: tags, Failed: null.BoolFrom(false)}},
+	} {
+		b.Run(bb.name, func(b *testing.B) {
+			b.ReportAllocs()
+			s := []metrics.SampleContainer{bb.c}
+			for b.Loop() {
+				f.add(s)
+			}
+		})
+	}
+}
