@@ -30,6 +30,8 @@ type Target struct {
 	// Listener is the address that the users send to. Where it is on this
 	// machine and AppPIDs is empty, the process that listens there is the app.
 	Listener string
+
+	hub *hub // what the collectors of a Set share; nil outside one
 }
 
 // Notes takes what is not part of a window. evidence.Writer is one.

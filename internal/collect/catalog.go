@@ -1,0 +1,106 @@
+package collect
+
+import (
+	"context"
+	"errors"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/scalecheck/scalecheck/evidence"
+)
+
+// maxTables: who has more has one schema for each tenant, and the largest tables
+// tell the story.
+const maxTables = 5000
+
+const catalogSQL = `select /* scalecheck */
+	c.oid,
+	n.nspname::text,
+	c.relname::text,
+	greatest(c.reltuples, 0)::float8,
+	c.relpages::float8,
+	(c.relpages + coalesce(t.relpages, 0)
+		+ coalesce((select sum(x.relpages) from pg_index i join pg_class x on x.oid = i.indexrelid where i.indrelid in (c.oid, t.oid)), 0)
+	)::int8 * current_setting('block_size')::int8,
+	array(select attname::text from pg_attribute where attrelid = c.oid and attnum > 0 and not attisdropped order by attnum)
+from pg_class c
+join pg_namespace n on n.oid = c.relnamespace
+left join pg_class t on t.oid = c.reltoastrelid
+where c.relkind in ('r', 'p', 'm')
+	and n.nspname not in ('pg_catalog', 'information_schema')
+	and n.nspname not like 'pg\_toast%'
+	and n.nspname not like 'pg\_temp%'
+order by c.relpages desc, c.oid
+limit $1`
+
+const indexesSQL = `select /* scalecheck */
+	i.indrelid,
+	c.relname::text,
+	array(select pg_get_indexdef(i.indexrelid, n, true) from generate_series(1, i.indnkeyatts) n),
+	i.indisunique,
+	i.indpred is not null,
+	i.indisvalid,
+	c.relpages::int8 * current_setting('block_size')::int8
+from pg_index i
+join pg_class c on c.oid = i.indexrelid
+where i.indrelid = any($1)
+order by i.indrelid, c.relname`
+
+// pg_total_relation_size waits for exclusive locks, as a migration or VACUUM FULL
+// has them; what the planner knows does not, but is as old as the last VACUUM.
+const sizesSQL = `select /* scalecheck */
+	oid,
+	pg_total_relation_size(oid),
+	pg_relation_size(oid)::float8 / current_setting('block_size')::float8
+from unnest($1::oid[]) oid`
+
+// readCatalog returns the tables, largest first, and their indexes.
+func readCatalog(ctx context.Context, c *pgx.Conn) ([]evidence.Table, error) {
+	var out []evidence.Table
+	var oids []uint32
+	at := map[uint32]int{}
+	rows, err := c.Query(ctx, catalogSQL, maxTables)
+	if err != nil {
+		return nil, err
+	}
+	var oid uint32
+	var t evidence.Table
+	if _, err := pgx.ForEachRow(rows, []any{&oid, &t.Schema, &t.Name, &t.Rows, &t.Pages, &t.Bytes, &t.Columns}, func() error {
+		at[oid] = len(out)
+		oids = append(oids, oid)
+		out = append(out, t)
+		t.Columns = nil
+		return nil
+	}); err != nil {
+		return nil, err
+	}
+	if rows, err = c.Query(ctx, indexesSQL, oids); err != nil {
+		return nil, err
+	}
+	var i evidence.Index
+	if _, err := pgx.ForEachRow(rows, []any{&oid, &i.Name, &i.Columns, &i.Unique, &i.Partial, &i.Valid, &i.Bytes}, func() error {
+		t := &out[at[oid]]
+		t.Indexes = append(t.Indexes, i)
+		i.Columns = nil
+		return nil
+	}); err != nil {
+		return nil, err
+	}
+	if rows, err = c.Query(ctx, sizesSQL, oids); err != nil {
+		return nil, err
+	}
+	var bytes *int64
+	var pages *float64
+	_, err = pgx.ForEachRow(rows, []any{&oid, &bytes, &pages}, func() error {
+		if t := &out[at[oid]]; bytes != nil && pages != nil { // else dropped meanwhile
+			t.Bytes, t.Pages = *bytes, max(*pages, 0)
+		}
+		return nil
+	})
+	var pgErr *pgconn.PgError
+	if errors.As(err, &pgErr) { // a lock, or too many tables for the time: the estimates stay
+		err = nil
+	}
+	return out, err
+}

@@ -1,0 +1,561 @@
+package collect
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/scalecheck/scalecheck/evidence"
+	"github.com/scalecheck/scalecheck/internal/hint"
+)
+
+// Processes reads /proc.
+var Processes = &Collector{
+	Name: "processes",
+	Kind: evidence.Processes,
+	Doc: `who used the CPU, who waited for one, and who read and wrote, from /proc
+
+The app with its child processes, every PostgreSQL process by its type, the load
+generator and scalecheck itself, in seconds on a CPU and seconds in the run queue:
+PostgreSQL's own views can't tell a session that computes from one that waits for a
+CPU. What the machine was busy with beyond these is foreign.
+
+Running time is the kernel's clock of the process, exact and with all threads.
+Processes are looked at once a second; what one that lived shorter used is taken
+from its parent's account of ended children. The time in the run queue of a thread,
+and the IO of a process, are lost from the last look on when it ends. Memory of
+PostgreSQL's processes is what they don't share.
+
+Linux only, and only for what runs on this machine. IO needs the same user as the
+process, or root.`,
+	Start: startProcesses,
+}
+
+// processInterval: processes that come and go within it are still accounted for,
+// in their parent's name; only their type is a guess then.
+const processInterval = time.Second
+
+const backendSQL = `select /* scalecheck */
+	pg_backend_pid(),
+	backend_start
+from pg_stat_activity
+where pid = pg_backend_pid()`
+
+const backendTypesSQL = `select /* scalecheck */
+	pid,
+	coalesce(backend_type, ''),
+	application_name = 'scalecheck'
+from pg_stat_activity
+where pid = any($1)`
+
+type role struct{ role, name string }
+
+// A tracked process, with its counters as they were at the last look.
+type tracked struct {
+	role
+	start   float64         // after the boot
+	run     float64         // seconds
+	queues  map[int]float64 // seconds, by thread
+	reaped  float64         // seconds of ended children
+	read    float64         // at the last cut
+	written float64
+	unsure  int // looks left at which the server is asked for the type
+}
+
+type usage struct {
+	run, queue, read, written, rss float64
+	pids                           map[int]bool
+}
+
+type processes struct {
+	target *Target
+	link   *link // nil without a database
+	done   func()
+	self   int
+	notes  Notes
+
+	stop context.CancelFunc
+	wait sync.WaitGroup
+
+	mu         sync.Mutex
+	known      map[int]procStat // all processes, as when first seen
+	tracked    map[int]*tracked
+	ended      map[int]float64 // by parent: CPU seconds of its children that are gone, less what it reaped
+	sums       map[role]*usage
+	postmaster int
+	apps       []int
+	resolved   time.Time
+	looked     float64 // when, after the boot
+	host       hostStat
+	groups     map[string]float64 // control group → seconds throttled
+	noIO       bool
+}
+
+func startProcesses(ctx context.Context, t *Target, n Notes) (Running, error) {
+	if runtime.GOOS != "linux" {
+		return nil, fmt.Errorf("read processes: /proc is Linux's, and this is %s", runtime.GOOS)
+	}
+	p := &processes{
+		target: t, self: os.Getpid(), notes: n, done: func() {},
+		known: map[int]procStat{}, tracked: map[int]*tracked{}, ended: map[int]float64{}, sums: map[role]*usage{},
+	}
+	if _, ok := processClock(p.self); !ok {
+		return nil, errors.New("read processes: this kernel does not show the CPU time of processes")
+	}
+	var err error
+	if t.Database != nil {
+		if p.link, p.done, err = t.sharedLink(ctx); err != nil {
+			p.link, p.done = nil, func() {}
+		}
+	}
+	p.apps = p.findApps()
+	p.postmaster, err = p.findPostmaster(ctx)
+	if err != nil {
+		err = n.Missing(evidence.Processes, "PostgreSQL: "+Reason(err))
+	}
+	if err == nil && len(p.apps) == 0 {
+		err = n.Missing(evidence.Processes, "the app: "+Reason(p.whyNoApp()))
+	}
+	if err != nil {
+		p.done()
+		return nil, err
+	}
+	p.resolved = time.Now()
+	p.look(ctx)
+	p.begin()
+	looking, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	p.stop = cancel
+	p.wait.Go(func() { p.watch(looking) })
+	return p, nil
+}
+
+func (p *processes) Close() {
+	p.stop()
+	p.wait.Wait()
+	p.done()
+}
+
+func (p *processes) watch(ctx context.Context) {
+	tick := time.NewTicker(processInterval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		p.mu.Lock()
+		p.resolve(ctx)
+		p.look(ctx)
+		p.mu.Unlock()
+	}
+}
+
+// findApps returns the app's processes, without those that are children of others.
+func (p *processes) findApps() []int {
+	pids := p.target.AppPIDs
+	if len(pids) == 0 && p.target.Listener != "" {
+		pids = listeners(p.target.Listener)
+	}
+	var out []int
+	for _, pid := range pids {
+		s, ok := readStat(pid)
+		if ok && pid != p.self && !slices.Contains(pids, s.parent) {
+			out = append(out, pid)
+		}
+	}
+	return out
+}
+
+func (p *processes) whyNoApp() error {
+	switch {
+	case len(p.target.AppPIDs) > 0:
+		return fmt.Errorf("process %v does not exist here", p.target.AppPIDs)
+	case p.target.Listener == "":
+		return errors.New("neither its processes nor its address is known")
+	case runtime.GOOS == "linux" && os.Getuid() != 0:
+		return hint.Wrapf(fmt.Errorf("nobody is seen listening at %s on this machine", p.target.Listener),
+			"if the app runs here, run scalecheck as the app's user, or give its process id")
+	}
+	return fmt.Errorf("nobody listens at %s on this machine: the app runs elsewhere", p.target.Listener)
+}
+
+// findPostmaster returns the parent of the server's processes. A process here
+// that has the number of our server process, but did not start with our session,
+// is somebody else's.
+func (p *processes) findPostmaster(ctx context.Context) (int, error) {
+	if p.link == nil {
+		return 0, errors.New("there is no session with it")
+	}
+	var pid int
+	var started time.Time
+	err := p.link.do(ctx, func(ctx context.Context, c *pgx.Conn) error {
+		return c.QueryRow(ctx, backendSQL).Scan(&pid, &started)
+	})
+	if err != nil {
+		return 0, err
+	}
+	if s, ok := serverProcess(pid, started); ok {
+		return s.parent, nil
+	}
+	return 0, errors.New("its processes are not visible here: it runs on another machine or in a container")
+}
+
+// serverProcess returns the process that serves a session, if it is on this machine.
+func serverProcess(pid int, sessionStart time.Time) (procStat, bool) {
+	s, ok := readStat(pid)
+	boot, booted := bootTime()
+	if !ok || !booted || s.comm != "postgres" && s.comm != "postmaster" {
+		return s, false
+	}
+	off := sessionStart.Sub(boot).Seconds() - s.start
+	return s, math.Abs(off) < 3 // the boot is told in whole seconds
+}
+
+// resolveInterval: looking for who listens reads every process's open files.
+const resolveInterval = 5 * time.Second
+
+// resolve looks again for an app or a server that was restarted.
+func (p *processes) resolve(ctx context.Context) {
+	alive := func(pid int) bool { _, ok := readStat(pid); return ok }
+	if time.Since(p.resolved) < resolveInterval {
+		return
+	}
+	p.resolved = time.Now()
+	if len(p.apps) > 0 && !slices.ContainsFunc(p.apps, alive) && p.target.Listener != "" && len(p.target.AppPIDs) == 0 {
+		p.apps = p.findApps()
+	}
+	if p.postmaster != 0 && !alive(p.postmaster) {
+		if pid, err := p.findPostmaster(ctx); err == nil {
+			p.postmaster = pid
+		}
+	}
+}
+
+// look adds what every process used since the last look.
+func (p *processes) look(ctx context.Context) {
+	// Accounts of ended children first: who is in one is then gone from the list.
+	for pid, t := range p.tracked {
+		if t.role.role == evidence.Postgres && pid != p.postmaster || t.role.role == evidence.OwnServer {
+			continue
+		}
+		if s, ok := readStat(pid); ok && s.start == t.start {
+			p.ended[pid] += s.reaped - t.reaped
+			t.reaped = s.reaped
+		}
+	}
+	now := uptime()
+	list := numericNames("/proc")
+	here := make(map[int]bool, len(list))
+	for _, pid := range list {
+		here[pid] = true
+		if _, ok := p.known[pid]; !ok {
+			if s, ok := readStat(pid); ok {
+				p.known[pid] = s
+			}
+		}
+	}
+	p.classify(ctx, now)
+	for pid, t := range p.tracked {
+		if !here[pid] || !p.count(pid, t) {
+			p.forget(pid)
+		}
+	}
+	for pid := range p.known {
+		if !here[pid] {
+			delete(p.known, pid)
+		}
+	}
+	// What a parent reaped beyond what was seen of its children.
+	for pid, seconds := range p.ended {
+		t := p.tracked[pid]
+		if t == nil {
+			delete(p.ended, pid)
+			continue
+		}
+		if seconds > 0 {
+			r := t.role
+			if pid == p.postmaster {
+				r.name = clientBackend
+			}
+			p.usage(r).run += seconds
+			p.ended[pid] = 0
+		}
+	}
+	p.looked = now
+}
+
+// classify starts tracking processes whose role is known.
+func (p *processes) classify(ctx context.Context, now float64) {
+	roots := map[int]role{p.self: {role: evidence.Recorder}}
+	for _, pid := range p.apps {
+		roots[pid] = role{role: evidence.App}
+	}
+	if p.target.GeneratorPID != nil {
+		if pid := p.target.GeneratorPID(); pid > 0 {
+			roots[pid] = role{role: evidence.LoadGen}
+		}
+	}
+	if p.postmaster != 0 {
+		roots[p.postmaster] = role{evidence.Postgres, "postmaster"}
+	}
+	var unsure []int
+	for pid, s := range p.known {
+		if t := p.tracked[pid]; t != nil {
+			if t.unsure > 0 {
+				unsure = append(unsure, pid)
+			}
+			continue
+		}
+		r, ok := roleOf(pid, p.known, roots, p.postmaster)
+		if !ok {
+			continue
+		}
+		t := &tracked{role: r, start: s.start, queues: map[int]float64{}}
+		if r.role == evidence.Postgres && pid != p.postmaster {
+			t.name = backendType(title(pid))
+			t.unsure = 3
+			unsure = append(unsure, pid)
+		}
+		// Who started after the last look is counted from zero. 20 ms: the kernel
+		// tells the start in ticks.
+		if p.looked == 0 || s.start < p.looked-0.02 {
+			run, _ := processClock(pid)
+			t.run, t.reaped = run.Seconds(), s.reaped
+			if s, ok := readStat(pid); ok {
+				t.reaped = s.reaped
+			}
+			t.readQueues(pid)
+			t.read, t.written, _ = readIO(pid)
+		}
+		p.tracked[pid] = t
+	}
+	if len(unsure) > 0 {
+		p.askTypes(ctx, unsure)
+	}
+}
+
+// roleOf returns a process's role: its own, or that of the nearest ancestor that
+// has one. Children of scalecheck itself have none: they may be the app.
+func roleOf(pid int, known map[int]procStat, roots map[int]role, postmaster int) (role, bool) {
+	for range 64 { // known may be from different times, and hold a loop
+		if r, ok := roots[pid]; ok {
+			return r, true
+		}
+		s, ok := known[pid]
+		if !ok || s.parent <= 1 {
+			return role{}, false
+		}
+		if r, ok := roots[s.parent]; ok {
+			return r, r.role != evidence.Recorder
+		}
+		pid = s.parent
+	}
+	return role{}, false
+}
+
+const clientBackend = "client backend"
+
+// backendTypes are as in pg_stat_activity; titles begin with them, after the name
+// of the cluster if it has one.
+var backendTypes = []string{
+	"checkpointer", "background writer", "walwriter", "walsender", "walreceiver", "walsummarizer", "autovacuum launcher",
+	"autovacuum worker", "logical replication launcher", "logical replication worker", "parallel worker", "startup",
+	"archiver", "logger", "stats collector", "io worker", "slotsync worker",
+}
+
+// backendType makes a backend type of a process title, as
+// "postgres: main: autovacuum worker db" or "postgres: user db [local] SELECT".
+func backendType(title string) string {
+	rest, _ := strings.CutPrefix(title, "postgres: ")
+	_, afterCluster, _ := strings.Cut(rest, ": ")
+	for _, t := range backendTypes {
+		if strings.HasPrefix(rest, t) || strings.HasPrefix(afterCluster, t) {
+			return t
+		}
+	}
+	return clientBackend
+}
+
+// askTypes asks the server what its new processes are, and which are ours.
+func (p *processes) askTypes(ctx context.Context, pids []int) {
+	if h := p.target.hub; h != nil {
+		for _, pid := range h.pids() {
+			if t := p.tracked[pid]; t != nil {
+				t.role, t.unsure = role{evidence.OwnServer, clientBackend}, 0
+			}
+		}
+	}
+	for _, pid := range pids {
+		p.tracked[pid].unsure--
+	}
+	if p.link == nil {
+		return
+	}
+	// Without an answer the title has to do.
+	_ = p.link.do(ctx, func(ctx context.Context, c *pgx.Conn) error {
+		rows, err := c.Query(ctx, backendTypesSQL, pids)
+		if err != nil {
+			return err
+		}
+		var pid int
+		var kind string
+		var own bool
+		_, err = pgx.ForEachRow(rows, []any{&pid, &kind, &own}, func() error {
+			t := p.tracked[pid]
+			if t == nil || kind == "" {
+				return nil
+			}
+			t.name, t.unsure = kind, 0
+			if own {
+				t.role.role = evidence.OwnServer
+			}
+			return nil
+		})
+		return err
+	})
+}
+
+func (p *processes) usage(r role) *usage {
+	u := p.sums[r]
+	if u == nil {
+		u = &usage{pids: map[int]bool{}}
+		p.sums[r] = u
+	}
+	return u
+}
+
+// count adds what a process used since the last look. It returns false when the
+// process is gone, or is another one with the same number.
+func (p *processes) count(pid int, t *tracked) bool {
+	clock, ok := processClock(pid)
+	run := clock.Seconds()
+	if !ok || run < t.run {
+		return false
+	}
+	u := p.usage(t.role)
+	u.pids[pid] = true
+	u.run += run - t.run
+	t.run = run
+	u.queue += t.readQueues(pid)
+	return true
+}
+
+// readQueues returns the time that threads spent in the run queue since the last
+// look. Threads that are new count from zero.
+func (t *tracked) readQueues(pid int) float64 {
+	now := make(map[int]float64, len(t.queues))
+	readQueues(pid, now)
+	sum := 0.0
+	for tid, q := range now {
+		sum += max(0, q-t.queues[tid])
+	}
+	t.queues = now
+	return sum
+}
+
+// forget ends tracking a process that is gone.
+func (p *processes) forget(pid int) {
+	t := p.tracked[pid]
+	if parent := p.known[pid].parent; p.tracked[parent] != nil {
+		p.ended[parent] -= t.run + t.reaped
+	}
+	delete(p.tracked, pid)
+	delete(p.known, pid)
+}
+
+// begin starts a window.
+func (p *processes) begin() {
+	p.sums = map[role]*usage{}
+	p.host, _ = readHost()
+	p.groups = p.throttled()
+}
+
+func (p *processes) throttled() map[string]float64 {
+	out := map[string]float64{}
+	for pid, t := range p.tracked {
+		if t.role.role == evidence.Postgres && pid != p.postmaster || t.role.role == evidence.OwnServer {
+			continue // in its postmaster's group
+		}
+		for _, dir := range cpuGroups(pid) {
+			out[dir] = throttled(dir)
+		}
+	}
+	return out
+}
+
+func (p *processes) Cut(ctx context.Context, w *evidence.Window) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.resolve(ctx)
+	p.look(ctx)
+	p.readStorage()
+	lastHost, lastGroups := p.host, p.groups
+	sums := p.sums
+	p.begin()
+	host := &evidence.Host{
+		Cores:  cores(),
+		Busy:   p.host.busy - lastHost.busy,
+		Steal:  p.host.steal - lastHost.steal,
+		IOWait: max(0, p.host.iowait-lastHost.iowait), // the kernel's count may go back
+	}
+	ours := 0.0
+	for r, u := range sums {
+		ours += u.run
+		w.Processes = append(w.Processes, evidence.Process{
+			Role: r.role, Name: r.name, Count: float64(len(u.pids)), Run: u.run, Queue: u.queue,
+			RSS: u.rss, Read: u.read, Written: u.written,
+		})
+	}
+	host.Foreign = max(0, host.Busy-ours)
+	for dir, s := range p.groups {
+		host.Throttled += max(0, s-lastGroups[dir])
+	}
+	slices.SortFunc(w.Processes, func(a, b evidence.Process) int {
+		return cmp.Or(cmp.Compare(a.Role, b.Role), cmp.Compare(a.Name, b.Name))
+	})
+	w.Host = host
+	if len(p.apps) > 0 && !slices.ContainsFunc(p.apps, func(pid int) bool { return p.tracked[pid] != nil }) {
+		w.Caveats = append(w.Caveats, "the app's process has ended")
+	}
+	if p.noIO {
+		p.noIO = false
+		return p.notes.Missing(evidence.Processes, "bytes read and written by other users' processes; run scalecheck as root or as their user")
+	}
+	return nil
+}
+
+// readStorage adds IO since the last cut, and memory.
+func (p *processes) readStorage() {
+	denied := false
+	for pid, t := range p.tracked {
+		u := p.usage(t.role)
+		resident, private := readMemory(pid)
+		if t.role.role == evidence.Postgres || t.role.role == evidence.OwnServer {
+			resident = private // the rest are the shared buffers, which would count once for each
+		}
+		u.rss += resident
+		read, written, err := readIO(pid)
+		if err != nil {
+			denied = denied || errors.Is(err, os.ErrPermission)
+			continue
+		}
+		u.read += max(0, read-t.read)
+		u.written += max(0, written-t.written)
+		t.read, t.written = read, written
+	}
+	p.noIO = denied
+}
+
+// cores returns usableCores as a whole number, at least one.
+func cores() int { return max(1, int(math.Round(usableCores()))) }
