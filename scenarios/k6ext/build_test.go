@@ -52,7 +52,7 @@ replace github.com/scalecheck/scalecheck => `+root+`
 	// Without symbols it links in half the time.
 	goTool(t, dir, "build", "-ldflags=-s -w", "-o", "k6", ".")
 	out, err := exec.Command(filepath.Join(dir, "k6"), "version").CombinedOutput()
-	if err != nil || !strings.Contains(string(out), "scalecheck [output]") {
+	if err != nil || !strings.Contains(string(out), "github.com/scalecheck/scalecheck") || !strings.Contains(string(out), "scalecheck [output]") {
 		t.Errorf("k6 version: %v\n%s", err, out)
 	}
 }

@@ -49,7 +49,8 @@ var (
 	_ output.WithStopWithTestError = (*out)(nil)
 )
 
-func newOutput(p output.Params) (*out, error) {
+// newOutput has a name, since k6 version derives the module's from it.
+func newOutput(p output.Params) (output.Output, error) {
 	where := p.ConfigArgument
 	if where == "" {
 		where = p.Environment[outEnv]

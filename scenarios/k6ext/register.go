@@ -10,6 +10,6 @@ const name = "scalecheck"
 // k6 finds extensions by what their init registers.
 func init() {
 	watchParent()
-	output.RegisterExtension(name, func(p output.Params) (output.Output, error) { return newOutput(p) })
+	output.RegisterExtension(name, newOutput)
 	lib.RegisterExecutorConfigType(name, newConfig)
 }
