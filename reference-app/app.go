@@ -70,7 +70,7 @@ func defaults() settings {
 		// Measured at large providers: a mail takes a few hundred milliseconds
 		// from connecting to the final 250, an API call in another region less.
 		smtp:       outside.Behaviour{Latency: 400 * time.Millisecond},
-		plagiarism: outside.Behaviour{Latency: 350 * time.Millisecond, PerSecond: 100},
+		plagiarism: outside.Behaviour{Latency: 600 * time.Millisecond, PerSecond: 100},
 		contacts:   outside.Behaviour{Latency: 150 * time.Millisecond, PerSecond: 50},
 	}
 }

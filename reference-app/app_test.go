@@ -449,7 +449,7 @@ func TestMetrics(t *testing.T) {
 		`(?m)^http_server_request_duration_seconds_count\{.*http_request_method="GET".*http_route="/api/v1/courses/\{id\}".*\} 1$`,
 		`(?m)^db_client_connection_count\{.*db_client_connection_pool_name="web".*db_client_connection_state="idle".*\} [1-9]`,
 		`(?m)^db_client_connection_count\{.*db_client_connection_pool_name="worker".*db_client_connection_state="used".*\} `,
-		`(?m)^db_client_connection_max\{.*pool_name="web".*\} 20$`,
+		`(?m)^db_client_connection_max\{.*pool_name="web".*\} 6$`,
 		`(?m)^db_client_connection_pending_requests\{.*pool_name="web".*\} 0$`,
 		`(?m)^db_client_connection_wait_time_seconds_count\{.*pool_name="web".*\} [1-9]`,
 		`(?m)^db_client_connection_use_time_seconds_sum\{.*pool_name="web".*\} `,

@@ -46,9 +46,11 @@ func seeded(t *testing.T) (dsn string) {
 	return db.DSN
 }
 
-// quick is an outside world that makes nobody wait.
+// quick is an outside world that makes nobody wait, and small pools: many apps run
+// at the same time on one server.
 func quick() settings {
 	s := defaults()
+	s.webConns, s.workerConns = 6, 4
 	s.smtp = outside.Behaviour{}
 	s.plagiarism = outside.Behaviour{}
 	s.contacts = outside.Behaviour{}

@@ -40,9 +40,9 @@ func Open(ctx context.Context, dsn string, o Options, meter metric.Meter) (*pgxp
 		return nil, fmt.Errorf("open %s pool: %w", o.Name, err)
 	}
 	config.MaxConns = o.MaxConns
-	// A few connections stay open, so that the first users of the morning do not
-	// pay for the backends' start.
-	config.MinConns = min(4, o.MaxConns)
+	// All connections are opened at once and stay open. A pool that grows does so
+	// when the load does, which is the worst moment to start backends.
+	config.MinConns = o.MaxConns
 	config.ConnConfig.RuntimeParams["application_name"] = o.AppName
 	tracer, err := newTracer(o.Name, meter)
 	if err != nil {
