@@ -3,6 +3,7 @@ package analyzers
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/scalecheck/scalecheck/analyzers/capacity"
 	"github.com/scalecheck/scalecheck/evidence"
@@ -43,7 +44,8 @@ func lockContention(p *Pass) {
 	}
 	byRelation := map[string][]evidence.Blocker{}
 	for _, b := range p.Window.Sessions.Blockers {
-		byRelation[b.Relation] = append(byRelation[b.Relation], b)
+		relation := strings.TrimPrefix(b.Relation, "public.")
+		byRelation[relation] = append(byRelation[relation], b)
 	}
 	var relations []string
 	var all float64

@@ -36,8 +36,8 @@ needs growth in the highest step that chance does not explain, but it has seen a
 minute of your day.`,
 }
 
-// sigmas: arrivals and completions are counts, and a count of n varies by √n
-// (Poisson). Growth by less than three times that is chance.
+// sigmas: arrivals are counts, and a count of n varies by √n (Poisson). Growth by
+// less than three times that is chance. What busy workers complete hardly varies.
 const sigmas = 3
 
 // minGrowth: the part of the arrivals by which the queue must grow. Below it the
@@ -52,7 +52,7 @@ func queueBacklog(p *Pass) {
 	}
 	for _, j := range w.Jobs {
 		growth := j.Waiting - j.Before
-		if growth <= sigmas*math.Sqrt(j.Arrived+j.Finished) || growth <= minGrowth*j.Arrived || !rises(last, j) {
+		if growth <= sigmas*math.Sqrt(j.Arrived) || growth <= minGrowth*j.Arrived || !rises(last, j) {
 			continue
 		}
 		seconds := float64(w.Length)

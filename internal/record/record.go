@@ -152,7 +152,7 @@ func (c *conductor) conduct(ctx context.Context) (*evidence.Run, error) {
 		end.Reason, end.Detail = reason(ctx, err), err.Error()
 	}
 	// The end is written even when ctx is over.
-	if werr := c.w.End(end, c.set.Overhead()); werr != nil {
+	if werr := c.w.End(end, c.overhead()); werr != nil {
 		err = errors.Join(notSaved(werr), err)
 	}
 	return c.w.Run(), err
@@ -172,6 +172,30 @@ func (c *conductor) phases(ctx context.Context) error {
 		return c.wait(ctx, "drain", evidence.Drain, drain)
 	}
 	return nil
+}
+
+// overhead is what observing cost. Processor time counts while load was on only:
+// the isolation probe takes many snapshots, and nobody is there to be disturbed.
+func (c *conductor) overhead() evidence.Overhead {
+	o := c.set.Overhead()
+	var run, capacity float64
+	for _, w := range c.w.Run().Windows {
+		if w.Phase != evidence.Settle && w.Phase != evidence.Measure {
+			continue
+		}
+		if w.Host != nil {
+			capacity += float64(w.Host.Cores) * float64(w.Length)
+		}
+		for _, p := range w.Processes {
+			if p.Role == evidence.Recorder || p.Role == evidence.OwnServer {
+				run += p.Run
+			}
+		}
+	}
+	if capacity > 0 {
+		o.CPUSeconds, o.Share = run, run/capacity
+	}
+	return o
 }
 
 // wait lets time pass and writes it as a window without load.
