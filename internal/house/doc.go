@@ -1,0 +1,3 @@
+// Package house holds the shape of the house in tests: which way imports point,
+// and where each third-party package lives.
+package house
