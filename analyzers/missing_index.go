@@ -89,7 +89,8 @@ func missingIndexFinding(p *Pass, s evidence.Statement, t evidence.Table, io evi
 	if classes := p.Step.ByClass(s.ID); classes[capacity.ClassIO] > classes[capacity.ClassCPU]+classes[capacity.ClassQueue] {
 		bound = capacity.IO
 	}
-	read := io.SeqRows / io.SeqScans
+	// Parallel workers count a scan each; other statements may scan the table too.
+	read := min(t.Rows, io.SeqRows/s.Calls)
 	endpoint := heaviest(p.Step, claim)
 	table := qualified(t.Schema, t.Name)
 	return Finding{
@@ -99,7 +100,7 @@ func missingIndexFinding(p *Pass, s evidence.Statement, t evidence.Table, io evi
 			read, table, s.Rows/s.Calls, s.Calls/float64(p.Window.Length)),
 		Load: blame.Load, Share: blame.Share,
 		Exhibits: []Exhibit{
-			{"rows read by one scan", read, "rows", "pg_stat_user_tables"},
+			{"rows read by one call", read, "rows", "pg_stat_user_tables"},
 			{"rows returned by one call", s.Rows / s.Calls, "rows", "pg_stat_statements"},
 			{"blocks touched by one call", (s.Hit + s.Read) / s.Calls, "blocks", "pg_stat_statements"},
 			{"pages of the table", t.Pages, "blocks", "pg_class"},

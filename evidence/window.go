@@ -285,6 +285,9 @@ type FootprintCall struct {
 	System     string  `json:"system"`
 	Calls      float64 `json:"calls"`
 	Seconds    float64 `json:"seconds"`
+	// Every says that each of the requests was followed by a call. Where only
+	// some were, it may have been a job that happened by.
+	Every bool `json:"every"`
 }
 
 // StatisticsBroken begins the caveat of a window in which the server's counters

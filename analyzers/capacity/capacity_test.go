@@ -106,7 +106,7 @@ func busy() *evidence.Run {
 		Footprints: []evidence.Footprint{
 			{Endpoint: "GET /a", Seconds: 0.02, AppCPU: 0.002, Statements: []evidence.FootprintStatement{{ID: "1", Calls: 2}}},
 			{Endpoint: "GET /b", Seconds: 0.4, AppCPU: 0.001, Statements: []evidence.FootprintStatement{{ID: "1", Calls: 1}, {ID: "2", Calls: 1}},
-				Calls: []evidence.FootprintCall{{Dependency: "smtp", Calls: 1, Seconds: 0.38}}},
+				Calls: []evidence.FootprintCall{{Dependency: "smtp", Calls: 1, Seconds: 0.38, Every: true}}},
 		},
 		Windows: []evidence.Window{{
 			Phase: evidence.Measure, Length: 20, Users: 100,

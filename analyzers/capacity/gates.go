@@ -76,10 +76,10 @@ func generator(r *evidence.Run, m *Model) Gate {
 			return fail("generator", "%d of %d arrivals were dropped in step %d: the load was lower than it was meant to be", g.Dropped, arrivals, i+1)
 		}
 		busy := s.CPU.Utilization()
-		if busy >= saturated && s.CPU.Cores > 0 && s.CPU.Generator > maxGenerator*s.CPU.Cores {
+		if s.CPU.Saturated() && s.CPU.Generator > maxGenerator*s.CPU.Cores {
 			return fail("generator", "the load generator used %.1f of %.0f cores in step %d: it measured itself", s.CPU.Generator, s.CPU.Cores, i+1)
 		}
-		if lag := g.Lag.Quantile(0.99); lag > maxLag && busy < saturated && busy >= 0 && s.Failed < s.Requests {
+		if lag := g.Lag.Quantile(0.99); lag > maxLag && busy >= 0 && !s.CPU.Saturated() && s.Failed < s.Requests {
 			return fail("generator", "requests were sent %.0f ms late (p99) in step %d although %.0f %% of the processors were free", lag*1e3, i+1, (1-busy)*100)
 		}
 	}
@@ -97,7 +97,7 @@ func host(m *Model) Gate {
 	}
 	// On a machine with processors to spare a neighbour delays nobody.
 	foreign := s.CPU.Foreign + s.CPU.Steal
-	if s.Status == Missed && foreign > maxForeign*s.CPU.Cores && s.CPU.Utilization() >= saturated {
+	if s.Status == Missed && foreign > maxForeign*s.CPU.Cores && s.CPU.Saturated() {
 		return fail("host", "other processes used %.1f of %.0f cores in step %d while none was free", foreign, s.CPU.Cores, m.Judged+1)
 	}
 	return pass("host")

@@ -51,7 +51,7 @@ type Ledger struct {
 	Background []Entry // sessions in the database, and calls, that no request waits for
 	// Inferred is the part of ClassQueue in Time that no counter showed: threads
 	// that wait for a processor are seen, requests that wait for a thread inside
-	// the app's runtime are not. Where the machine has no processor left, what
+	// the app's runtime are not. Where processors are short (CPUUse.Saturated), what
 	// is otherwise unattributed is counted as such.
 	Inferred float64
 	// Guessed says that no footprints tell which endpoint a statement belongs
@@ -59,11 +59,6 @@ type Ledger struct {
 	// unexplained time.
 	Guessed bool
 }
-
-// saturated: above this busy share a processor is not to be had at once. With
-// c servers and Poisson arrivals the wait at 90 % is several service times
-// (Erlang C: 4.3 for c = 2), so that queueing dominates.
-const saturated = 0.9
 
 // A builder fills a ledger for one step.
 type builder struct {
@@ -163,9 +158,13 @@ func (b *builder) sessions() {
 		}
 	}
 	queued := b.queuedShare()
+	scale := b.undersampled()
 	running := map[string]float64{} // statement → AAS on a processor, parallel workers included
 	var total float64
 	for _, r := range rows {
+		if f, ok := scale[r.Statement]; ok && r.State == active {
+			r.AAS *= f
+		}
 		class := classOf(r)
 		key := Key{Class: class, Statement: r.Statement}
 		client := r.Backend == "client backend"
@@ -266,6 +265,38 @@ func (b *builder) split(statement string) map[string]float64 {
 		out[endpoint] /= sum
 	}
 	return out
+}
+
+const active = "active"
+
+// afterwards is what a leader waits for when pg_stat_statements has stopped the
+// clock already: ExecutorEnd, not ExecutorRun.
+const afterwards = "BgWorkerShutdown"
+
+// undersampled returns by how much the samples of a statement fall short of the
+// time that pg_stat_statements measured. The sampler's own session needs a
+// processor to look, so it looks more often when one is free, which is when
+// fewer sessions are active. The clock has no such bias: it gives the amount,
+// the samples give the split.
+func (b *builder) undersampled() map[string]float64 {
+	sampled := map[string]float64{}
+	for _, r := range b.window.Sessions.Activity {
+		if r.State == active && r.Backend == "client backend" && r.WaitEvent != afterwards {
+			sampled[r.Statement] += r.AAS
+		}
+	}
+	scale := map[string]float64{}
+	for _, s := range b.window.Statements {
+		if n := sampled[s.ID]; n > 0 && !s.Nested {
+			scale[s.ID] += s.Seconds / b.seconds / n
+		}
+	}
+	for id, f := range scale {
+		// Less than that is the statement's planning, or its commit: time that
+		// the clock leaves out and the samples rightly have.
+		scale[id] = max(1, f)
+	}
+	return scale
 }
 
 // queuedShare returns which part of the server processes' "not waiting" was in
@@ -370,11 +401,12 @@ func (b *builder) dependencies() {
 
 // Blocking returns how many calls a request makes to the dependency and waits
 // for, and 0 where the calls that followed a request were made behind its back.
-// A request that waited was at least as long as its calls.
+// A request that waited was at least as long as its calls, and so was every
+// other one of its kind: a call now and then may be a job that happened by.
 func Blocking(f evidence.Footprint, dependency string) float64 {
 	for _, c := range f.Calls {
 		// 0.9: two clocks measure the same wait.
-		if c.Dependency == dependency && c.Calls > 0 && f.Seconds >= 0.9*c.Seconds {
+		if c.Dependency == dependency && c.Every && f.Seconds >= 0.9*c.Seconds {
 			return c.Calls
 		}
 	}
@@ -423,10 +455,11 @@ func (b *builder) pools() {
 	}
 }
 
-// queue adds what waited for a processor in the app.
+// queue adds what waited for a processor in the app, or in the generator to take
+// the answer.
 func (b *builder) queue() {
-	b.spread(ClassQueue, b.step.CPU.AppQueue)
-	if b.step.CPU.Utilization() >= saturated {
+	b.spread(ClassQueue, b.step.CPU.AppQueue+b.step.CPU.GeneratorQueue)
+	if b.step.CPU.Saturated() {
 		_, rest := b.unexplained()
 		b.ledger.Inferred = rest
 		b.spread(ClassQueue, rest)

@@ -150,6 +150,22 @@ func (c CPUUse) Utilization() float64 {
 	return min(1, (c.App+c.Postgres+c.Generator+c.Recorder+c.Foreign+c.Steal)/c.Cores)
 }
 
+// saturated: above this busy share a processor is not to be had at once. With
+// c servers and Poisson arrivals the wait at 90 % is several service times
+// (Erlang C: 4.3 for c = 2), so that queueing dominates.
+const saturated = 0.9
+
+// Saturated reports whether processors are short: nearly always busy, or, where
+// the load comes in bursts, threads that wait for one as long as they run.
+func (c CPUUse) Saturated() bool {
+	queue := c.AppQueue + c.PostgresQueue + c.GeneratorQueue
+	return c.Utilization() >= saturated || c.Cores > 0 && queue >= max(c.App+c.Postgres+c.Generator, minBusy*c.Cores)
+}
+
+// minBusy: on a machine that is nearly idle the few threads there are may well
+// wait as long as they run, and nobody notices.
+const minBusy = 0.5
+
 // A Gate is a condition that the evidence must meet before a verdict means
 // anything.
 type Gate struct {

@@ -77,7 +77,7 @@ func (c *conductor) missing(reason string) error {
 
 func (c *conductor) probeOne(ctx context.Context, endpoint string, background evidence.Window) (evidence.Footprint, error) {
 	f := evidence.Footprint{Endpoint: endpoint}
-	var w evidence.Window
+	var ws []evidence.Window
 	for i := range warmUps + alone {
 		if err := c.Prober.Prepare(ctx, endpoint); err != nil {
 			return f, err
@@ -98,11 +98,7 @@ func (c *conductor) probeOne(ctx context.Context, endpoint string, background ev
 		one := evidence.Window{Start: start, Length: scenarios.Seconds(time.Since(start).Seconds())}
 		c.set.Cut(ctx, &one)
 		one.Length = scenarios.Seconds(time.Since(start).Seconds())
-		merged, err := evidence.Merge([]evidence.Window{w, one})
-		if err != nil {
-			return f, err
-		}
-		w = merged
+		ws = append(ws, one)
 		f.Requests++
 		f.Seconds += res.End.Sub(res.Start).Seconds()
 		if res.Err != "" {
@@ -112,8 +108,7 @@ func (c *conductor) probeOne(ctx context.Context, endpoint string, background ev
 	if f.Failed == f.Requests {
 		return f, fmt.Errorf("all of its requests failed")
 	}
-	footprint(&f, w, background)
-	return f, nil
+	return f, footprint(&f, ws, background)
 }
 
 // background is what the system did by itself.
@@ -127,8 +122,13 @@ func (c *conductor) background() evidence.Window {
 }
 
 // footprint turns what happened while the endpoint was alone into figures for
-// one request, less what would have happened anyway.
-func footprint(f *evidence.Footprint, w, background evidence.Window) {
+// one request, less what would have happened anyway. What followed only a few of
+// the requests was not theirs: jobs of earlier requests end in their own time.
+func footprint(f *evidence.Footprint, ws []evidence.Window, background evidence.Window) error {
+	w, err := evidence.Merge(ws)
+	if err != nil {
+		return err
+	}
 	n := float64(f.Requests)
 	f.Seconds /= n
 	// idle is how many times longer the baseline was.
@@ -150,7 +150,7 @@ func footprint(f *evidence.Footprint, w, background evidence.Window) {
 			}
 		}
 		// Less than one call in all the requests is a background's rounding.
-		if s.Calls < 1 {
+		if s.Calls < 1 || 2*followed(ws, s.ID) <= len(ws) {
 			continue
 		}
 		f.DBSeconds += s.Seconds / n
@@ -165,11 +165,35 @@ func footprint(f *evidence.Footprint, w, background evidence.Window) {
 		if call.Count > 0 {
 			f.Calls = append(f.Calls, evidence.FootprintCall{
 				Dependency: call.Dependency, System: call.System, Calls: call.Count / n, Seconds: call.Seconds / n,
+				Every: called(ws, call.Dependency) == len(ws),
 			})
 		}
 	}
 	f.AppCPU = used(w, background, idle, evidence.App) / n
 	f.ServerCPU = used(w, background, idle, evidence.Postgres) / n
+	return nil
+}
+
+// followed returns how many of the requests sent the statement.
+func followed(ws []evidence.Window, id string) int {
+	var n int
+	for _, w := range ws {
+		if slices.ContainsFunc(w.Statements, func(s evidence.Statement) bool { return s.ID == id && s.Calls >= 1 }) {
+			n++
+		}
+	}
+	return n
+}
+
+// called returns how many of the requests saw a call to the dependency.
+func called(ws []evidence.Window, dependency string) int {
+	var n int
+	for _, w := range ws {
+		if slices.ContainsFunc(w.Calls, func(c evidence.Call) bool { return c.Dependency == dependency && c.Count >= 1 }) {
+			n++
+		}
+	}
+	return n
 }
 
 func used(w, background evidence.Window, idle float64, role string) float64 {
