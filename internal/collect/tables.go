@@ -191,7 +191,8 @@ func (s *tables) Cut(ctx context.Context, w *evidence.Window) error {
 		}
 	}
 	w.Database = &evidence.Database{
-		// Each of our statements is a transaction.
+		// Each of our statements is a transaction. They are taken off when they are
+		// sent, and show up a second later: in a window of a second that matters.
 		Commits:   max(0, d[0]-float64(now.sent-last.sent)),
 		Rollbacks: d[1], Deadlocks: d[2], TempBytes: d[3], BlocksRead: d[4], BlocksHit: d[5], Connects: d[6],
 		Connections: now.sessions, Limit: now.limit,
@@ -212,7 +213,7 @@ func tablesSince(last, now *tableReading) (out []evidence.TableIO, backwards int
 next:
 	for id, t := range now.tables {
 		var d tableCounters
-		any := false
+		any := scans[id] != nil // indexes report by themselves
 		for i, before := range last.tables[id].tableCounters {
 			d[i] = t.tableCounters[i] - before
 			if d[i] < 0 {

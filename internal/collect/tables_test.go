@@ -1,0 +1,130 @@
+package collect
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/scalecheck/scalecheck/evidence"
+)
+
+func TestTables(t *testing.T) {
+	target := database(t, "create schema shop",
+		"create table shop.items (id int primary key, name text)", "create index by_name on shop.items (name)", "create table other (id int)",
+		"insert into shop.items select n, 'n' || n from generate_series(1, 1000) n", "analyze shop.items")
+	r, _ := start(t, Tables, target)
+	// What set the database up may report late.
+	eventually(t, "quiet", func() bool { return len(cut(t, r).Tables) == 0 })
+	app := open(t, target)
+	exec(t, app, "set enable_seqscan = off")
+	for n := range 10 {
+		exec(t, app, fmt.Sprintf("select id from shop.items where name = 'n%d'", n+1))
+	}
+	exec(t, app, "set enable_seqscan = on", "select count(*) from shop.items", "insert into shop.items values (2001, 'x'), (2002, 'x')",
+		"update shop.items set name = 'y' where id = 2001", "delete from shop.items where id = 2002", "begin", "select 1", "rollback")
+	app.Close(t.Context()) // the end of a session reports
+	var w evidence.Window
+	eventually(t, "statistics", func() bool {
+		next := cut(t, r)
+		wantNoCaveats(t, next)
+		all, err := evidence.Merge([]evidence.Window{w, next})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w = all
+		return len(w.Tables) > 0 && len(w.Tables[0].ByIndex) == 2 && w.Database.Connects > 0
+	})
+	if len(w.Tables) != 1 {
+		t.Fatalf("tables: %+v, want shop.items only", w.Tables)
+	}
+	got := w.Tables[0]
+	if got.HeapHit < 10 || got.DeadRows != 2 {
+		t.Errorf("%+v, want 2 dead rows, and hits", got)
+	}
+	got.HeapHit, got.HeapRead, got.HotUpdated = 0, 0, 0
+	want := evidence.TableIO{
+		Schema: "shop", Name: "items", SeqScans: 1, SeqRows: 1000, IndexScans: 12, IndexRows: 12,
+		Inserted: 2, Updated: 1, Deleted: 1, DeadRows: 2, ByIndex: map[string]float64{"by_name": 10, "items_pkey": 2},
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("table (-want +got):\n%s", d)
+	}
+	// 16 statements and a rolled back transaction. Ours are taken off when they are
+	// sent and show up when they are reported; autovacuum may have come by.
+	if d := w.Database; d.Commits < 8 || d.Commits > 30 || d.Rollbacks != 1 || d.Connects < 1 || d.Limit != 200 || d.Connections > 2 {
+		t.Errorf("database: %+v", d)
+	}
+}
+
+func TestTablesReset(t *testing.T) {
+	target := database(t)
+	first := open(t, target)
+	exec(t, first, "create table items (id int)", "insert into items values (1)")
+	first.Close(t.Context())
+	app := open(t, target)
+	eventually(t, "statistics", func() (there bool) {
+		if err := app.QueryRow(t.Context(), "select exists (select from pg_stat_user_tables where n_tup_ins = 1)").Scan(&there); err != nil {
+			t.Fatal(err)
+		}
+		return there
+	})
+	r, _ := start(t, Tables, target)
+	exec(t, app, "select pg_stat_reset()")
+	w := cut(t, r)
+	wantCaveat(t, w, "tables went backwards")
+	if len(w.Tables) > 0 || w.Database.Commits != 0 {
+		t.Errorf("after a reset: %+v %+v", w.Tables, w.Database)
+	}
+	wantNoCaveats(t, cut(t, r))
+}
+
+// Every role may read all this, also of tables that it may not touch.
+func TestCatalog(t *testing.T) {
+	target := database(t, "create schema shop",
+		"create table shop.orders (id bigint primary key, gone int, customer int not null, at timestamptz, state text)", "alter table shop.orders drop column gone",
+		"insert into shop.orders select n, n % 10, now(), 'open' from generate_series(1, 5000) n",
+		"create index by_customer on shop.orders (customer, at desc) include (state)",
+		"create unique index open_ones on shop.orders (lower(state), id) where state = 'open'",
+		"create table empty ()", "create temp table ours (id int)", "vacuum analyze shop.orders")
+	target = as(t, target)
+	_, n := start(t, Tables, target)
+	if len(n.missing) > 0 {
+		t.Errorf("missing: %v", n.missing)
+	}
+	if len(n.catalog) != 2 {
+		t.Fatalf("catalog: %+v", n.catalog)
+	}
+	got := n.catalog[0]
+	if got.Bytes < int64(got.Pages)*8192 || got.Pages < 20 || n.catalog[1].Name != "empty" {
+		t.Errorf("catalog: %+v", n.catalog)
+	}
+	got.Bytes, got.Pages = 0, 0
+	for i := range got.Indexes {
+		if got.Indexes[i].Bytes < 8192 {
+			t.Errorf("index: %+v", got.Indexes[i])
+		}
+		got.Indexes[i].Bytes = 0
+	}
+	want := evidence.Table{
+		Schema: "shop", Name: "orders", Rows: 5000, Columns: []string{"id", "customer", "at", "state"},
+		Indexes: []evidence.Index{
+			{Name: "by_customer", Columns: []string{"customer", "at"}, Valid: true},
+			{Name: "open_ones", Columns: []string{"lower(state)", "id"}, Unique: true, Partial: true, Valid: true},
+			{Name: "orders_pkey", Columns: []string{"id"}, Unique: true, Valid: true},
+		},
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("catalog (-want +got):\n%s", d)
+	}
+}
+
+// A migration holds its table exclusively; then sizes are estimates.
+func TestCatalogBehindLock(t *testing.T) {
+	target := database(t, "create table items (id int)", "insert into items select generate_series(1, 5000)", "vacuum items")
+	exec(t, open(t, target), "begin", "lock table items in access exclusive mode")
+	_, n := start(t, Tables, target)
+	if len(n.missing) > 0 || len(n.catalog) != 1 || n.catalog[0].Bytes < 100_000 {
+		t.Errorf("catalog: %+v; missing: %v", n.catalog, n.missing)
+	}
+}
