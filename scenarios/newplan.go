@@ -11,8 +11,10 @@ import (
 	"github.com/scalecheck/scalecheck/internal/hint"
 )
 
+// settleShare of a step goes to settling.
+const settleShare = 0.3
+
 const (
-	settleShare = 0.3
 	// minSettle is about one think time: users who were added have sent
 	// something before anything is judged.
 	minSettle Seconds = 3
@@ -20,8 +22,9 @@ const (
 	minMeasure Seconds = 3
 
 	defaultDuration Seconds = 60
-	defaultSteps            = 4
 )
+
+const defaultSteps = 4
 
 // NewPlan makes a staircase of the scenario: steps that rise linearly to the
 // top, each settling first, then measured. Zero fields of load are taken from
