@@ -10,7 +10,7 @@ import (
 // cpuGroups returns the directories of the control groups that limit a process's
 // CPU: its own and those around it, version 1 and 2.
 func cpuGroups(pid int) []string {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", pid))
+	b, err := readFile(fmt.Sprintf("/proc/%d/cgroup", pid))
 	if err != nil {
 		return nil
 	}
@@ -51,7 +51,7 @@ type cgroupMount struct{ root, point string }
 // cgroupMounts returns where the cpu controller ("cpu") and version 2 ("") are.
 func cgroupMounts() map[string]cgroupMount {
 	out := map[string]cgroupMount{}
-	b, _ := os.ReadFile("/proc/self/mountinfo")
+	b, _ := readFile("/proc/self/mountinfo")
 	for line := range strings.Lines(string(b)) {
 		before, after, ok := strings.Cut(line, " - ")
 		f, g := strings.Fields(before), strings.Fields(after)
@@ -75,14 +75,14 @@ func cgroupMounts() map[string]cgroupMount {
 
 // quota returns how many CPUs a group may use, or 0 where there is no limit.
 func quota(dir string) float64 {
-	if b, err := os.ReadFile(path.Join(dir, "cpu.max")); err == nil {
+	if b, err := readFile(path.Join(dir, "cpu.max")); err == nil {
 		if f := strings.Fields(string(b)); len(f) == 2 && f[0] != "max" && number(f[1]) > 0 {
 			return number(f[0]) / number(f[1])
 		}
 		return 0
 	}
-	q, err := os.ReadFile(path.Join(dir, "cpu.cfs_quota_us"))
-	p, err2 := os.ReadFile(path.Join(dir, "cpu.cfs_period_us"))
+	q, err := readFile(path.Join(dir, "cpu.cfs_quota_us"))
+	p, err2 := readFile(path.Join(dir, "cpu.cfs_period_us"))
 	if err != nil || err2 != nil {
 		return 0
 	}
@@ -95,7 +95,7 @@ func quota(dir string) float64 {
 
 // throttled returns for how many seconds the group was held back so far.
 func throttled(dir string) float64 {
-	b, _ := os.ReadFile(path.Join(dir, "cpu.stat"))
+	b, _ := readFile(path.Join(dir, "cpu.stat"))
 	for line := range strings.Lines(string(b)) {
 		name, v, _ := strings.Cut(strings.TrimSpace(line), " ")
 		switch name {

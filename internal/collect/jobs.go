@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/scalecheck/scalecheck/evidence"
 	"github.com/scalecheck/scalecheck/internal/hint"
@@ -122,17 +121,21 @@ type jobKind struct{ queue, kind string }
 
 type ready struct{ waiting, oldest float64 }
 
-// A jobRange is what arrived and ended between two times. It is counted twice:
-// a job counts from when its transaction commits, and by then its id or its time
-// may lie in a range that was already counted. What the second count finds more
-// belongs to the next window.
-type jobRange struct {
-	fromID, toID   int64
-	fromAt, toAt   time.Time
-	arrived, ended map[jobKind]float64
-	work           map[jobKind]float64
-	failed         map[jobKind]float64
+// A moment is where the table was at a cut: its highest id, and the server's time.
+type moment struct {
+	id int64
+	at time.Time
 }
+
+// flows are what arrived and ended between two moments.
+type flows struct{ arrived, ended, work, failed map[jobKind]float64 }
+
+// lateness: a job becomes visible with its transaction's commit, and by then its
+// id or its time may lie before a cut; River's workers report in batches that the
+// job had ended a while ago. So each cut counts again what happened from base on,
+// which is at least this much before the last cut, and takes off what was counted
+// already. What came late falls into the window in which it became visible.
+const lateness = 10 * time.Second
 
 type jobs struct {
 	link   *link
@@ -149,13 +152,12 @@ type jobs struct {
 
 // A riverTable is one river_job; an application may have one for each schema.
 type riverTable struct {
-	name  string
-	id    int64
-	at    time.Time
-	ready map[jobKind]ready
-	last  *jobRange // nil at first, and after an error
-	known map[jobKind]bool
-	valid bool // id, at and ready are those of the window's begin
+	name    string
+	known   map[jobKind]bool
+	moments []moment // of cuts, the first is base
+	counted flows    // from base to the last cut
+	ready   map[jobKind]ready
+	valid   bool // all this is of the window's begin
 }
 
 func startJobs(ctx context.Context, t *Target, n Notes) (Running, error) {
@@ -172,6 +174,7 @@ func startJobs(ctx context.Context, t *Target, n Notes) (Running, error) {
 			if err := t.begin(ctx, c); err != nil {
 				return err
 			}
+			t.counted = flows{}
 		}
 		return nil
 	})
@@ -229,9 +232,11 @@ func (j *jobs) find(ctx context.Context, c *pgx.Conn, n Notes) error {
 // begin starts a window.
 func (t *riverTable) begin(ctx context.Context, c *pgx.Conn) error {
 	t.valid = false
-	if err := c.QueryRow(ctx, fmt.Sprintf(jobsNowSQL, t.name)).Scan(&t.id, &t.at); err != nil {
+	var m moment
+	if err := c.QueryRow(ctx, fmt.Sprintf(jobsNowSQL, t.name)).Scan(&m.id, &m.at); err != nil {
 		return err
 	}
+	t.moments = append(t.moments, m)
 	t.ready = map[jobKind]ready{}
 	rows, err := c.Query(ctx, fmt.Sprintf(readyJobsSQL, t.name), maxReady)
 	if err != nil {
@@ -273,18 +278,17 @@ func (t *riverTable) counts(ctx context.Context, c *pgx.Conn, sql string, more m
 	return out, err
 }
 
-// count fills a range.
-func (t *riverTable) count(ctx context.Context, c *pgx.Conn, r *jobRange) error {
-	var err error
-	if r.arrived, err = t.counts(ctx, c, arrivedJobsSQL, nil, r.fromID, r.toID); err != nil {
-		return err
+// between counts what happened between two moments.
+func (t *riverTable) between(ctx context.Context, c *pgx.Conn, from, to moment) (f flows, err error) {
+	if f.arrived, err = t.counts(ctx, c, arrivedJobsSQL, nil, from.id, to.id); err != nil {
+		return f, err
 	}
-	r.work = map[jobKind]float64{}
-	if r.ended, err = t.counts(ctx, c, endedJobsSQL, r.work, r.fromAt, r.toAt); err != nil {
-		return err
+	f.work = map[jobKind]float64{}
+	if f.ended, err = t.counts(ctx, c, endedJobsSQL, f.work, from.at, to.at); err != nil {
+		return f, err
 	}
-	r.failed, err = t.counts(ctx, c, failedJobsSQL, nil, r.fromAt, r.toAt, maxReady)
-	return err
+	f.failed, err = t.counts(ctx, c, failedJobsSQL, nil, from.at, to.at, maxReady)
+	return f, err
 }
 
 func (j *jobs) watch(ctx context.Context) {
@@ -362,29 +366,34 @@ func (j *jobs) Cut(ctx context.Context, w *evidence.Window) error {
 
 // cut closes the table's window into sums. Work is a sum there.
 func (t *riverTable) cut(ctx context.Context, c *pgx.Conn, w *evidence.Window, sums map[jobKind]*evidence.JobQueue) error {
-	was, valid := *t, t.valid
-	before := t.last
-	t.last = nil
-	if err := t.begin(ctx, c); err != nil {
-		return explainJobs(err)
+	before, valid := t.ready, t.valid
+	if !valid { // counting starts anew, from here
+		t.moments = nil
 	}
+	if err := t.begin(ctx, c); err != nil {
+		return err
+	}
+	last, now := t.counted, t.moments[len(t.moments)-1]
 	if !valid {
+		t.counted = flows{}
 		return errors.New("the window's begin was not measured")
 	}
-	now := &jobRange{fromID: was.id, toID: t.id, fromAt: was.at, toAt: t.at}
-	if err := t.count(ctx, c, now); err != nil {
-		return explainJobs(err)
+	t.valid = false
+	all, err := t.between(ctx, c, t.moments[0], now)
+	if err != nil {
+		return err
 	}
-	t.last = now
-	var late jobRange
-	if before != nil {
-		late = jobRange{fromID: before.fromID, toID: before.toID, fromAt: before.fromAt, toAt: before.toAt}
-		if err := t.count(ctx, c, &late); err != nil {
-			return explainJobs(err)
+	t.counted = all
+	moved := false
+	for len(t.moments) > 2 && now.at.Sub(t.moments[1].at) > lateness {
+		t.moments, moved = t.moments[1:], true
+	}
+	if moved {
+		if t.counted, err = t.between(ctx, c, t.moments[0], now); err != nil {
+			return err
 		}
-	} else {
-		before = &jobRange{}
 	}
+	t.valid = true
 	counted := 0.0
 	for k := range t.known {
 		q := sums[k]
@@ -395,22 +404,15 @@ func (t *riverTable) cut(ctx context.Context, c *pgx.Conn, w *evidence.Window, s
 		counted += t.ready[k].waiting
 		q.Waiting += t.ready[k].waiting
 		q.Oldest = max(q.Oldest, t.ready[k].oldest)
-		q.Before += was.ready[k].waiting
-		q.Arrived += now.arrived[k] + max(0, late.arrived[k]-before.arrived[k])
-		q.Finished += now.ended[k] + max(0, late.ended[k]-before.ended[k])
-		q.Failed += now.failed[k] + max(0, late.failed[k]-before.failed[k])
-		q.Work += now.work[k] + max(0, late.work[k]-before.work[k])
+		q.Before += before[k].waiting
+		// Never below zero: River's cleaner deletes.
+		q.Arrived += max(0, all.arrived[k]-last.arrived[k])
+		q.Finished += max(0, all.ended[k]-last.ended[k])
+		q.Failed += max(0, all.failed[k]-last.failed[k])
+		q.Work += max(0, all.work[k]-last.work[k])
 	}
 	if counted >= maxReady {
 		w.Caveats = append(w.Caveats, fmt.Sprintf("more than %d jobs are ready; waiting and oldest are lower bounds", maxReady))
 	}
 	return nil
-}
-
-func explainJobs(err error) error {
-	var pgErr *pgconn.PgError
-	if errors.As(err, &pgErr) && pgErr.Code == "57014" { // query_canceled
-		return fmt.Errorf("%w: reading took longer than %v", err, sharedTimeout)
-	}
-	return err
 }

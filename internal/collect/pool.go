@@ -96,22 +96,21 @@ func readPools(page *page) map[string]poolReading {
 	}
 	for _, s := range page.series("db_client_connection_max", "db_client_connections_max") {
 		r := out[poolName(&s)]
-		r.max = s.value
+		r.max += s.value
 		out[poolName(&s)] = r
 	}
 	for _, s := range page.series("db_client_connection_wait_time_seconds") {
 		r := out[poolName(&s)]
-		r.acquires, r.wait = s.count, s.sum
-		for _, b := range s.buckets {
-			if b.upper <= waited*1.0001 {
-				r.waits, r.slow = s.count-b.count, true
-			}
-		}
+		r.acquires += s.count
+		r.wait += s.sum
+		quick, known := s.below(waited)
+		r.waits += s.count - quick
+		r.slow = known
 		out[poolName(&s)] = r
 	}
 	for _, s := range page.series("db_client_connection_use_time_seconds") {
 		r := out[poolName(&s)]
-		r.use = s.sum
+		r.use += s.sum
 		out[poolName(&s)] = r
 	}
 	return out

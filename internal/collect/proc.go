@@ -10,8 +10,36 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 )
+
+// readFile is os.ReadFile for the small files of /proc, without registering each
+// with the runtime's poller: half the cost, and hundreds are read in a second.
+func readFile(name string) ([]byte, error) {
+	fd, err := syscall.Open(name, syscall.O_RDONLY|syscall.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, &os.PathError{Op: "open", Path: name, Err: err}
+	}
+	defer syscall.Close(fd)
+	b := make([]byte, 0, 1024)
+	for {
+		n, err := syscall.Read(fd, b[len(b):cap(b)])
+		if err == syscall.EINTR {
+			continue
+		}
+		if err != nil {
+			return nil, &os.PathError{Op: "read", Path: name, Err: err}
+		}
+		if n <= 0 {
+			return b, nil
+		}
+		b = b[:len(b)+n]
+		if len(b) == cap(b) {
+			b = slices.Grow(b, cap(b))
+		}
+	}
+}
 
 // A procStat is what of /proc/PID/stat is of use here.
 type procStat struct {
@@ -26,7 +54,7 @@ type procStat struct {
 const ticks = 100
 
 func readStat(pid int) (procStat, bool) {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	b, err := readFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
 		return procStat{}, false
 	}
@@ -53,11 +81,19 @@ func number(s string) float64 {
 }
 
 // readQueues adds to q, by thread, the seconds that the process's threads were
-// runnable without a CPU.
-func readQueues(pid int, q map[int]float64) {
+// runnable without a CPU. The process's own file shows its first thread.
+func readQueues(pid int, single bool, q map[int]float64) {
+	if single {
+		if b, err := readFile(fmt.Sprintf("/proc/%d/schedstat", pid)); err == nil {
+			if f := strings.Fields(string(b)); len(f) >= 2 {
+				q[pid] = number(f[1]) / 1e9
+			}
+		}
+		return
+	}
 	dir := fmt.Sprintf("/proc/%d/task", pid)
 	for _, tid := range numericNames(dir) {
-		b, err := os.ReadFile(fmt.Sprintf("%s/%d/schedstat", dir, tid))
+		b, err := readFile(fmt.Sprintf("%s/%d/schedstat", dir, tid))
 		if err != nil {
 			continue
 		}
@@ -88,7 +124,7 @@ func numericNames(dir string) []int {
 
 // readMemory returns the resident bytes, and those of them that no other process shares.
 func readMemory(pid int) (resident, private float64) {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
+	b, err := readFile(fmt.Sprintf("/proc/%d/statm", pid))
 	if err != nil {
 		return 0, 0
 	}
@@ -103,7 +139,7 @@ func readMemory(pid int) (resident, private float64) {
 // readIO returns the bytes that went to and came from storage. It needs the same
 // user or root.
 func readIO(pid int) (read, written float64, err error) {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/io", pid))
+	b, err := readFile(fmt.Sprintf("/proc/%d/io", pid))
 	if err != nil {
 		return 0, 0, err
 	}
@@ -121,7 +157,7 @@ func readIO(pid int) (read, written float64, err error) {
 
 // title returns what a process calls itself.
 func title(pid int) string {
-	b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+	b, _ := readFile(fmt.Sprintf("/proc/%d/cmdline", pid))
 	return string(bytes.TrimRight(bytes.ReplaceAll(b, []byte{0}, []byte{' '}), " "))
 }
 
@@ -129,7 +165,7 @@ func title(pid int) string {
 type hostStat struct{ busy, idle, iowait, steal float64 }
 
 func readHost() (hostStat, bool) {
-	b, err := os.ReadFile("/proc/stat")
+	b, err := readFile("/proc/stat")
 	if err != nil {
 		return hostStat{}, false
 	}
@@ -145,7 +181,7 @@ func readHost() (hostStat, bool) {
 
 // bootTime returns when the machine was started.
 func bootTime() (time.Time, bool) {
-	b, err := os.ReadFile("/proc/stat")
+	b, err := readFile("/proc/stat")
 	if err != nil {
 		return time.Time{}, false
 	}
@@ -171,7 +207,7 @@ func listeners(address string) []int {
 	}
 	inodes := map[string]bool{}
 	for _, file := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
-		b, _ := os.ReadFile(file)
+		b, _ := readFile(file)
 		for line := range strings.Lines(string(b)) {
 			// sl local rem st … inode: "0: 0100007F:1F90 00000000:0000 0A …"
 			f := strings.Fields(line)

@@ -455,7 +455,8 @@ func (p *processes) count(pid int, t *tracked) bool {
 // look. Threads that are new count from zero.
 func (t *tracked) readQueues(pid int) float64 {
 	now := make(map[int]float64, len(t.queues))
-	readQueues(pid, now)
+	single := t.role.role == evidence.Postgres || t.role.role == evidence.OwnServer
+	readQueues(pid, single, now)
 	sum := 0.0
 	for tid, q := range now {
 		sum += max(0, q-t.queues[tid])

@@ -223,6 +223,17 @@ func (p *page) series(names ...string) []series {
 	return nil
 }
 
+// below returns how many observations are below the largest bound up to limit;
+// false when there is no such bound.
+func (s *series) below(limit float64) (n float64, ok bool) {
+	for _, b := range s.buckets {
+		if b.upper <= limit*1.0001 {
+			n, ok = b.count, true
+		}
+	}
+	return n, ok
+}
+
 func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
 
 // label returns the first of the labels that is there.

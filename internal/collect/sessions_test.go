@@ -55,6 +55,7 @@ func near(got, want, tolerance float64) bool {
 }
 
 func TestSessionsActivity(t *testing.T) {
+	t.Parallel() // waits more than it works
 	target := database(t)
 	r, _ := start(t, Sessions, target)
 	for range 3 {
@@ -78,6 +79,7 @@ func TestSessionsActivity(t *testing.T) {
 }
 
 func TestSessionsIdleInTransaction(t *testing.T) {
+	t.Parallel() // waits more than it works
 	target := database(t, "create table items (id int)")
 	st, texts := start(t, Statements, target)
 	r, _ := start(t, Sessions, target)
@@ -98,6 +100,7 @@ func TestSessionsIdleInTransaction(t *testing.T) {
 // A session that waits for a lock on a table has no query_id yet, and never comes
 // into pg_stat_statements before it has the lock.
 func TestSessionsWithoutID(t *testing.T) {
+	t.Parallel() // waits more than it works
 	target := database(t, "create table items (id int, name text)")
 	r, n := start(t, Sessions, target)
 	holder := open(t, target)
@@ -120,6 +123,7 @@ func TestSessionsWithoutID(t *testing.T) {
 }
 
 func TestSessionsRowLock(t *testing.T) {
+	t.Parallel() // waits more than it works
 	target := database(t, "create table accounts (id int primary key, balance int)", "create table audit (id int)", "create table people (id int)",
 		"insert into accounts values (1, 0)")
 	st, texts := start(t, Statements, target)
@@ -150,6 +154,7 @@ func TestSessionsRowLock(t *testing.T) {
 
 // Who waits for a unique key holds no lock on a row.
 func TestSessionsUniqueKey(t *testing.T) {
+	t.Parallel() // waits more than it works
 	target := database(t, "create table names (name text primary key)", "create table audit (id int)")
 	r, _ := start(t, Sessions, target)
 	exec(t, open(t, target), "begin", "insert into names values ('x')")
@@ -161,6 +166,7 @@ func TestSessionsUniqueKey(t *testing.T) {
 }
 
 func TestSessionsAdvisoryLock(t *testing.T) {
+	t.Parallel() // waits more than it works
 	target := database(t)
 	r, _ := start(t, Sessions, target)
 	exec(t, open(t, target), "select pg_advisory_lock(7)") // idle, outside any transaction
@@ -172,6 +178,7 @@ func TestSessionsAdvisoryLock(t *testing.T) {
 }
 
 func TestSessionsParallelWorkers(t *testing.T) {
+	t.Parallel() // waits more than it works
 	target := database(t, "create table big (id int, pad text)", "insert into big select n, repeat('x', 100) from generate_series(1, 100000) n", "analyze big")
 	r, _ := start(t, Sessions, target)
 	parallel := []string{"set min_parallel_table_scan_size = 0", "set parallel_setup_cost = 0", "set parallel_tuple_cost = 0"}
@@ -192,6 +199,7 @@ func TestSessionsParallelWorkers(t *testing.T) {
 }
 
 func TestSessionsHidden(t *testing.T) {
+	t.Parallel() // waits more than it works
 	target := database(t)
 	background(t, target, "select pg_sleep(600)")
 	r, n := start(t, Sessions, as(t, target))

@@ -191,6 +191,7 @@ func TestStatementsErrors(t *testing.T) {
 }
 
 func TestStatementsNotLoaded(t *testing.T) {
+	t.Parallel() // waits more than it works
 	// The library can only be left out at the start of a server.
 	c, err := pg.Start(t.Context(), pg.Options{Throwaway: true, Settings: map[string]string{"shared_preload_libraries": "", "fsync": "off"}})
 	if err != nil {
