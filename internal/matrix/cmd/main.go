@@ -49,11 +49,12 @@ func run() error {
 	if err := os.MkdirAll(*out, 0o777); err != nil {
 		return err
 	}
-	for _, c := range matrix.Cases {
-		if *fault != "" && c.Name != *fault {
-			continue
-		}
-		for seed := int64(1); seed <= int64(*seeds); seed++ {
+	// Seed by seed: what is interrupted has seen every case.
+	for seed := int64(1); seed <= int64(*seeds); seed++ {
+		for _, c := range matrix.Cases {
+			if *fault != "" && c.Name != *fault {
+				continue
+			}
 			for try := 1; try <= tries; try++ {
 				if known(attempts, c.Name, seed, try) {
 					continue
