@@ -42,7 +42,7 @@ func (s *Scenario) Mix() Mix {
 		for _, name := range p.Start {
 			visit(nil, name, p.Share)
 		}
-		for i, v := range p.visits() {
+		for i, v := range p.Visits() {
 			visit(&p.Journey[i], p.Journey[i].Endpoint, v*p.Share)
 		}
 	}
@@ -66,9 +66,9 @@ func (s *Scenario) Mix() Mix {
 	return m
 }
 
-// visits returns how often a session comes by each node of the journey: the
-// chain is followed until hardly anybody is left.
-func (p *Persona) visits() []float64 {
+// Visits returns how often, on average, a session comes by each node of the
+// journey: the chain is followed until hardly anybody is left.
+func (p *Persona) Visits() []float64 {
 	total := make([]float64, len(p.Journey))
 	if len(p.Journey) == 0 {
 		return total

@@ -5,9 +5,9 @@
 // beyond that (the engine itself, a rate ceiling, a server that answers the
 // previous one late in open load) shows in End minus Intended.
 //
-//   - In closed load (Stage.Users) that many users are active. Who ends a
-//     session is replaced at once. A request is intended for the end of the
-//     previous one plus think time.
+//   - In closed load (Stage.Users) that many users are active. Those who are
+//     added join in the middle of a session; who ends one is replaced at once.
+//     A request is intended for the end of the previous one plus think time.
 //   - In open load (Stage.Rate) sessions start as a Poisson process, whether
 //     or not earlier ones have ended. Inside a session requests wait for each
 //     other, as they do in a browser.

@@ -70,13 +70,14 @@ func (d *draw) step() (number, persona int) {
 	return d.n, at
 }
 
-// nextOwn returns the next session of this process's segment.
-func (d *draw) nextOwn() (number, persona int) {
+// nextOwn returns the next session of this process's segment. Numbers begin
+// after the given one.
+func (d *draw) nextOwn(after int) (number, persona int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for {
-		if n, p := d.step(); d.owns(n) {
-			return n, p
+		if n, p := d.step(); d.owns(after + n) {
+			return after + n, p
 		}
 	}
 }

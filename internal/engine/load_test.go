@@ -53,7 +53,7 @@ func TestSegments(t *testing.T) {
 			d := newDraw(personas, [2]float64{cuts[i], cuts[i+1]})
 			had := 0.0
 			for {
-				n, p := d.nextOwn()
+				n, p := d.nextOwn(0)
 				if n > 3000 {
 					break
 				}
@@ -153,10 +153,10 @@ func TestClosedLoadHoldsUsers(t *testing.T) {
 // process (a metronome's have a squared coefficient of variation of 0).
 func TestOpenLoadIsPoisson(t *testing.T) {
 	target := serve(t, ok)
-	r := drive(t, one(t, "get: /"), plan(target, scenarios.Stage{Rate: 300, Settle: 1, Measure: 4}))
+	r := drive(t, one(t, "get: /"), plan(target, scenarios.Stage{Rate: 400, Settle: 1, Measure: 2}))
 	n := len(r.results)
-	if want := 1500.0; math.Abs(float64(n)-want) > 3*math.Sqrt(want) {
-		t.Errorf("%d sessions, want 1500 ± 116", n)
+	if want := 1200.0; math.Abs(float64(n)-want) > 3*math.Sqrt(want) {
+		t.Errorf("%d sessions, want 1200 ± 104", n)
 	}
 	var at []float64
 	for _, x := range r.results {
@@ -210,7 +210,8 @@ func TestFreezeShows(t *testing.T) {
 			done[r.Header.Get("X-Forwarded-For")] = time.Now()
 		})
 		begin = time.Now()
-		r := drive(t, s, plan(target, scenarios.Stage{Rate: 80, Settle: 1, Measure: 4}))
+		// Few, so that a slow machine has read their answers soon after the freeze.
+		r := drive(t, s, plan(target, scenarios.Stage{Rate: 40, Settle: 1, Measure: 3}))
 		var got, truth []float64
 		for _, x := range r.results {
 			if x.Err != "" {
@@ -224,7 +225,7 @@ func TestFreezeShows(t *testing.T) {
 		for _, q := range []float64{0.95, 0.99} {
 			i := int(q * float64(len(got)))
 			g, w := got[i], truth[i]
-			if w < 1.5 { // 40 % of the requests met the freeze, evenly over it
+			if w < 1.5 { // half of the requests met the freeze, evenly over it
 				t.Errorf("p%g would be %.3f s: the freeze does not show", 100*q, w)
 			}
 			if math.Abs(g-w) > 0.05*w {

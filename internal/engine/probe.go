@@ -32,9 +32,6 @@ type way struct {
 }
 
 const (
-	// changeCost: a request that changes something is worth a detour of so many
-	// that only read.
-	changeCost = 10
 	// tries is how many users are tried: not everybody has what it takes, such
 	// as a conversation.
 	tries = 5
@@ -106,7 +103,7 @@ func (p *Prober) walk(ctx context.Context, w way) (lost bool, err error) {
 		if !p.u.can(i) {
 			return false, p.missing(i)
 		}
-		if r := p.u.send(ctx, i, time.Now()); r.Err != "" {
+		if r := p.u.send(ctx, ctx, i, time.Now()); r.Err != "" {
 			return r.Status == 0, fmt.Errorf("%s on the way there: %s", r.Endpoint, r.Err)
 		}
 	}
@@ -156,7 +153,11 @@ func (p *Prober) Send(ctx context.Context) (Result, error) {
 		v.cur, v.at = list[p.sent%len(list)], p.u.request+1
 	}
 	p.sent++
-	return p.u.send(ctx, p.way.endpoint, time.Now()), nil
+	r := p.u.send(ctx, ctx, p.way.endpoint, time.Now())
+	if r.Err == unsent {
+		return r, fmt.Errorf("probe: %w", ctx.Err())
+	}
+	return r, nil
 }
 
 // tied reports whether a request on the way used slot s, so that it says who
@@ -195,74 +196,18 @@ func (p *Prober) ways(route string) []way {
 		who := &p.w.personas[i]
 		for k, e := range who.start {
 			if p.w.endpoints[e].route == route {
-				all = append(all, way{i, who.start[:k], e, p.cost(who.start[:k])})
+				all = append(all, way{i, who.start[:k], e, p.w.cost(who.start[:k])})
 			}
 		}
 		for _, n := range who.nodes {
 			if p.w.endpoints[n.endpoint].route != route {
 				continue
 			}
-			if before, ok := p.search(who, n.endpoint); ok {
-				all = append(all, way{i, before, n.endpoint, p.cost(before)})
+			if before, ok := p.w.path(who, n.endpoint); ok {
+				all = append(all, way{i, before, n.endpoint, p.w.cost(before)})
 			}
 		}
 	}
 	slices.SortStableFunc(all, func(a, b way) int { return a.cost - b.cost })
 	return all
-}
-
-func (p *Prober) cost(path []int) (cost int) {
-	for _, i := range path {
-		if m := p.w.endpoints[i].method; m == "GET" || m == "HEAD" {
-			cost++
-		} else {
-			cost += changeCost
-		}
-	}
-	return cost
-}
-
-// search finds the cheapest requests after which all variables of the endpoint
-// are bound (Dijkstra's algorithm; a state is the set of bound variables).
-func (p *Prober) search(who *persona, endpoint int) ([]int, bool) {
-	type state struct {
-		path  []int
-		bound []bool
-	}
-	after := func(bound []bool, endpoint int) []bool {
-		bound = slices.Clone(bound)
-		for _, x := range p.w.endpoints[endpoint].extract {
-			bound[x.slot] = true
-		}
-		return bound
-	}
-	enough := func(bound []bool, endpoint int) bool {
-		return !slices.ContainsFunc(p.w.endpoints[endpoint].extracted, func(s int) bool { return !bound[s] })
-	}
-	first := state{slices.Clone(who.start), make([]bool, len(p.w.slots))}
-	for _, e := range who.start {
-		first.bound = after(first.bound, e)
-	}
-	seen := map[string]bool{}
-	// A page binds a few variables at a time, so that a thousand states are far
-	// more than any real scenario has.
-	for queue := []state{first}; len(queue) > 0 && len(seen) < 1000; {
-		slices.SortStableFunc(queue, func(a, b state) int { return p.cost(a.path) - p.cost(b.path) })
-		s := queue[0]
-		queue = queue[1:]
-		key := fmt.Sprint(s.bound)
-		if seen[key] {
-			continue
-		}
-		seen[key] = true
-		if enough(s.bound, endpoint) {
-			return s.path, true
-		}
-		for _, n := range who.nodes {
-			if enough(s.bound, n.endpoint) && len(p.w.endpoints[n.endpoint].extract) > 0 {
-				queue = append(queue, state{append(slices.Clone(s.path), n.endpoint), after(s.bound, n.endpoint)})
-			}
-		}
-	}
-	return nil, false
 }

@@ -27,8 +27,10 @@ import (
 // among what a page shows, and a thousand users must not hold a catalogue each.
 const maxValues = 100
 
-// send sends the endpoint's request and takes variables from the answer.
-func (u *user) send(ctx context.Context, endpoint int, intended time.Time) Result {
+// send sends the endpoint's request and takes variables from the answer. When
+// load is over, it waits no longer for the rate ceiling; when ctx is, for the
+// answer.
+func (u *user) send(load, ctx context.Context, endpoint int, intended time.Time) Result {
 	e := &u.endpoints[endpoint]
 	r := Result{Endpoint: e.route, Method: e.method, Intended: intended, User: u.number, New: !u.sent}
 	u.sent, u.stay = true, e.stay
@@ -40,9 +42,9 @@ func (u *user) send(ctx context.Context, endpoint int, intended time.Time) Resul
 		return r
 	}
 	r.URL = req.URL.String()
-	if err := u.limiter.Wait(ctx); err != nil {
+	if !u.limiter.Allow() && u.limiter.Wait(load) != nil {
 		r.Start = time.Now()
-		r.End, r.Err = r.Start, unfinished
+		r.End, r.Err = r.Start, unsent
 		return r
 	}
 	within, cancel := context.WithTimeout(ctx, u.timeout.Duration())
@@ -70,9 +72,14 @@ func (u *user) send(ctx context.Context, endpoint int, intended time.Time) Resul
 	return r
 }
 
-// unfinished is the error of a request that the end of the run cut off: it took
-// at least so long.
-const unfinished = "unfinished"
+const (
+	// unfinished is a request that the end of the run cut off: it took at least
+	// so long.
+	unfinished = "unfinished"
+	// unsent is a request that still waited for the rate ceiling then. No sink
+	// hears of it: it says nothing about the target.
+	unsent = "unsent"
+)
 
 func (u *user) build(e *endpoint) (*http.Request, error) {
 	target, err := u.url(e)

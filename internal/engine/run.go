@@ -39,6 +39,12 @@ func Run(ctx context.Context, o Options, sink Sink) error {
 
 	r := &run{walker: w, sink: sink, stopped: ctx, load: load, requests: requests, rng: stream(w.seed, -1)}
 	r.end, _ = load.Deadline()
+	for _, s := range o.Plan.Stages {
+		r.seats = max(r.seats, int(math.Round(s.Users)))
+	}
+	if r.seats > 0 {
+		r.joiner = newJoiner(w.program, o.Scenario, o.Segment)
+	}
 	at := begin
 	for _, s := range o.Plan.Stages {
 		r.stage(s, at)
@@ -61,6 +67,11 @@ type run struct {
 	users    sync.WaitGroup
 	target   atomic.Int64 // closed load: users of all processes at once
 
+	// Sessions 1 to seats are those that join in closed load; others follow.
+	seats  int
+	joined int // highest one so far
+	joiner *joiner
+
 	mu     sync.Mutex
 	active int
 
@@ -80,6 +91,11 @@ func (r *run) stage(s scenarios.Stage, start time.Time) {
 		return
 	}
 	for i := before + 1; i <= users; i++ {
+		// Every process draws for all seats, so that a seat is the same in all.
+		first := -1
+		if int(i) > r.joined {
+			r.joined, first = r.joiner.draw.next()
+		}
 		if !r.draw.owns(int(i)) {
 			continue
 		}
@@ -89,20 +105,24 @@ func (r *run) stage(s scenarios.Stage, start time.Time) {
 		if !here.wait(at) {
 			return
 		}
-		r.users.Go(func() { r.seat(i, at) })
+		r.users.Go(func() { r.seat(int(i), first, at) })
 	}
 	here.wait(end)
 }
 
 // seat is one of the users of closed load: whoever ends a session is replaced.
-func (r *run) seat(i int64, at time.Time) {
+// The first one is of the given persona, if that is not negative, and joins.
+func (r *run) seat(i, persona int, at time.Time) {
 	r.count(+1)
 	defer r.count(-1)
-	p := &pace{r.load, r.requests, func() bool { return i <= r.target.Load() }}
+	p := &pace{r.load, r.requests, func() bool { return int64(i) <= r.target.Load() }}
+	number, joins := i, persona >= 0
 	for p.load.Err() == nil && p.wanted() {
-		number, persona := r.draw.nextOwn()
-		next, ok := r.walk(p, number, persona, at)
-		if !ok {
+		if !joins {
+			number, persona = r.draw.nextOwn(r.seats)
+		}
+		next, ok := r.walk(p, number, persona, at, joins)
+		if joins = false; !ok {
 			// An exclusive value is missing. The plan has made sure that there are
 			// enough, so that somebody is about to give one back.
 			next = time.Now().Add(time.Second)
@@ -131,6 +151,7 @@ func (r *run) arrivals(rate float64, start, end time.Time) {
 			return
 		}
 		number, persona := r.draw.next()
+		number += r.seats
 		if !r.draw.owns(number) {
 			continue
 		}
@@ -145,13 +166,13 @@ func (r *run) arrivals(rate float64, start, end time.Time) {
 		}
 		r.users.Go(func() {
 			defer r.count(-1)
-			r.walk(p, number, persona, at)
+			r.walk(p, number, persona, at, false)
 		})
 	}
 }
 
 // walk is one session; false: it sent nothing.
-func (r *run) walk(p *pace, number, persona int, at time.Time) (end time.Time, ok bool) {
+func (r *run) walk(p *pace, number, persona int, at time.Time, joins bool) (end time.Time, ok bool) {
 	u := r.newUser(number)
 	defer u.close()
 	who := &r.personas[persona]
@@ -159,8 +180,12 @@ func (r *run) walk(p *pace, number, persona int, at time.Time) (end time.Time, o
 		r.sink.Dropped(1)
 		return at, false
 	}
-	end = u.session(p, who, at, r.sink)
-	return end, u.sent
+	if joins {
+		end = u.join(p, who, at, r.sink, r.joiner.place(persona, u.rng))
+	} else {
+		end = u.session(p, who, at, r.sink)
+	}
+	return end, u.sent || joins // who joins may have come for the last moment only
 }
 
 // count adds to the active users. The sink hears of it under the lock, so that

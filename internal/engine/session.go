@@ -39,31 +39,61 @@ func (p *pace) wait(until time.Time) bool {
 // (being logged in) nothing else makes sense, and the session ends. Since a
 // user thinks in any case, a target that refuses everything is not stormed.
 func (u *user) session(p *pace, persona *persona, at time.Time, sink Sink) (end time.Time) {
-	step := func(endpoint int, think *scenarios.Think) (ok, more bool) {
-		if !u.can(endpoint) || p.wanted != nil && !p.wanted() {
-			return false, false
-		}
-		r := u.send(p.requests, endpoint, at)
-		sink.Result(r)
-		at = r.End
-		if think != nil {
-			at = at.Add(think.Sample(u.rng).Duration())
-		}
-		return r.Err == "", p.wait(at)
-	}
+	w := &walk{u, p, persona, at, sink}
 	for _, endpoint := range persona.start {
-		if ok, more := step(endpoint, u.endpoints[endpoint].think); !ok || !more {
-			return at
+		if ok, more := w.step(endpoint, u.endpoints[endpoint].think); !ok || !more {
+			return w.at
 		}
 	}
-	for i := 0; i >= 0 && i < len(persona.nodes); {
-		n := &persona.nodes[i]
-		if _, more := step(n.endpoint, n.think); !more {
-			return at
-		}
-		i = u.choose(persona, n.to)
+	return w.journey(0)
+}
+
+// A walk is a session under way.
+type walk struct {
+	*user
+	pace    *pace
+	persona *persona
+	at      time.Time // when the next request is due
+	sink    Sink
+}
+
+// step sends a request and thinks. ok: the answer was in order; more: there is
+// time for another one. Neither if the request could not be sent.
+func (w *walk) step(endpoint int, think *scenarios.Think) (ok, more bool) {
+	if !w.can(endpoint) || w.pace.wanted != nil && !w.pace.wanted() {
+		return false, false
 	}
-	return at
+	first := !w.sent
+	r := w.send(w.pace.load, w.pace.requests, endpoint, w.at)
+	if r.Err == unsent {
+		if first {
+			w.sink.Dropped(1)
+		}
+		return false, false
+	}
+	w.sink.Result(r)
+	w.at = r.End
+	return r.Err == "", w.think(think)
+}
+
+// think returns after the think time; false: the load is over before.
+func (w *walk) think(t *scenarios.Think) bool {
+	if t != nil {
+		w.at = w.at.Add(t.Sample(w.rng).Duration())
+	}
+	return w.pace.wait(w.at)
+}
+
+// journey follows the graph from a node on; -1: it is over.
+func (w *walk) journey(node int) (end time.Time) {
+	for node >= 0 && node < len(w.persona.nodes) {
+		n := &w.persona.nodes[node]
+		if _, more := w.step(n.endpoint, n.think); !more {
+			break
+		}
+		node = w.choose(w.persona, n.to)
+	}
+	return w.at
 }
 
 // choose draws where to go next among the edges that can be taken; -1: nowhere.
