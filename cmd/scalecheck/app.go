@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
+	"net/netip"
 	"os"
 	"time"
 
@@ -65,6 +67,9 @@ func serveApp(ctx context.Context, g *global, f *appFlags) (err error) {
 	if err != nil {
 		return err
 	}
+	if !loopback(f.listen) {
+		return usage(fmt.Errorf("--listen %s is no loopback address", f.listen), "everybody knows the app's passwords; for example: --listen 127.0.0.1:8080")
+	}
 	tell := func(s string) { g.say("%s", s) }
 	server, stop, err := openServer(ctx, f.db, f.pgBin, tell)
 	if err != nil {
@@ -93,6 +98,12 @@ func serveApp(ctx context.Context, g *global, f *appFlags) (err error) {
 	g.say("users: user1@example.test, user2@example.test, … with the password scalecheck")
 	fmt.Fprintln(g.out, app.URL())
 	return serve(ctx, app)
+}
+
+func loopback(listen string) bool {
+	host, _, err := net.SplitHostPort(listen)
+	addr, _ := netip.ParseAddr(host)
+	return err == nil && (host == "localhost" || addr.IsLoopback())
 }
 
 // serve waits for the end of the app or of ctx.

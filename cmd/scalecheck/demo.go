@@ -36,7 +36,7 @@ what to type next:
 			return err
 		},
 	}
-	f.size, f.dataSeed, f.seed = "S", 1, 1
+	f.size, f.dataSeed, f.seed, f.limits = "S", 1, 1, defaultLimits()
 	c.Flags().StringArrayVar(&f.faults, "fault", nil, "fault of the bundled app, repeatable (default naive)")
 	c.Flags().StringVar(&f.pgBin, "pg-bin", "", "directory of initdb and postgres for the private server (default: looked for)")
 	c.Flags().StringVar(&f.size, "size", "S", "size of the data: XS, S, M, L")

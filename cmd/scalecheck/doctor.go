@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -70,7 +72,10 @@ func doctor(ctx context.Context, g *global, f *runFlags) error {
 		}
 		status, err := get(ctx, f.target)
 		if err != nil {
-			return hint.Exit(hint.Wrap(fmt.Errorf("target %s: %w", f.target, err), "start the application, or check --target"), hint.NotStarted)
+			if ue, ok := errors.AsType[*url.Error](err); ok {
+				err = ue.Err // the address is in the line already
+			}
+			return usage(fmt.Errorf("target %s: %w", f.target, err), "start the application, or check --target")
 		}
 		line(true, "target", "answered "+status)
 	} else {

@@ -30,6 +30,7 @@ type job struct {
 	plan       *scenarios.Plan // of a script; a scenario's needs the target's URL
 	objectives []scenarios.Objective
 	faultNames []string
+	data       referenceapp.Size // of the bundled app's data
 	tell       func(string)
 }
 
@@ -109,16 +110,12 @@ func (j *job) finishPlan(target string) error {
 // startApp starts the bundled app, and a private server for it unless --db
 // names one.
 func (j *job) startApp(ctx context.Context) (*bundled.App, func() error, error) {
-	size, err := referenceapp.ParseSize(j.size)
-	if err != nil {
-		return nil, nil, usage(err, "for example: --size S")
-	}
 	server, stop, err := openServer(ctx, j.db, j.pgBin, j.tell)
 	if err != nil {
 		return nil, nil, err
 	}
 	j.tell("setting up the bundled app, size " + j.size + ", faults: " + list(j.faultNames))
-	app, err := bundled.Start(ctx, bundled.Options{Server: server, Size: size, Seed: j.dataSeed, Faults: j.faultNames, Tell: j.tell})
+	app, err := bundled.Start(ctx, bundled.Options{Server: server, Size: j.data, Seed: j.dataSeed, Faults: j.faultNames, Tell: j.tell})
 	if err != nil {
 		return nil, nil, hint.Exit(errors.Join(err, stop()), startStatus(ctx))
 	}

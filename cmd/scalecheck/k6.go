@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -48,5 +49,8 @@ func newK6() *cobra.Command {
 the output "scalecheck" and the executor "scalecheck". scalecheck k6 --help is k6's
 own help.`,
 		DisableFlagParsing: true,
+		RunE: func(*cobra.Command, []string) error {
+			return usage(errors.New("k6 has to be the first word"), "scalecheck k6 run script.js; k6's own flags follow")
+		},
 	}
 }

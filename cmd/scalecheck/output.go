@@ -60,16 +60,14 @@ func (f *outputFlags) options() reports.Options {
 type output struct {
 	dir     string
 	formats []*reports.Format
-	made    bool
+	made    []string // directories that were not there before, deepest first
 	written []string
 }
 
 // open makes the directory and makes sure that files can be written there: a
-// run of several minutes must not end with "permission denied".
+// run of several minutes must not end with "permission denied". The flags have
+// been checked.
 func (f *outputFlags) open(now time.Time) (*output, error) {
-	if err := f.check(); err != nil {
-		return nil, err
-	}
 	o := &output{dir: f.dir}
 	if o.dir == "" {
 		o.dir = filepath.Join("scalecheck-out", now.Format("20060102-150405"))
@@ -78,14 +76,19 @@ func (f *outputFlags) open(now time.Time) (*output, error) {
 		o.formats = append(o.formats, reports.Lookup(name))
 	}
 	const elsewhere = "choose a directory that you may write to with -o"
-	if _, err := os.Stat(o.dir); errors.Is(err, os.ErrNotExist) {
-		o.made = true
+	for dir := o.dir; ; dir = filepath.Dir(dir) {
+		if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
+			break
+		}
+		o.made = append(o.made, dir)
 	}
 	if err := os.MkdirAll(o.dir, 0o777); err != nil {
+		o.discard()
 		return nil, usage(fmt.Errorf("output directory: %w", err), elsewhere)
 	}
 	probe, err := os.CreateTemp(o.dir, ".scalecheck-*")
 	if err != nil {
+		o.discard()
 		return nil, usage(fmt.Errorf("output directory: %w", err), elsewhere)
 	}
 	return o, errors.Join(probe.Close(), os.Remove(probe.Name()))
@@ -93,10 +96,10 @@ func (f *outputFlags) open(now time.Time) (*output, error) {
 
 func (o *output) runFile() string { return filepath.Join(o.dir, "scalecheck.run") }
 
-// discard removes the directory again when nothing came of the run.
+// discard removes the directories again when nothing came of the run.
 func (o *output) discard() {
-	if o.made {
-		_ = os.Remove(o.dir) // fails when something is in it, as it should
+	for _, dir := range o.made {
+		_ = os.Remove(dir) // fails when something is in it, as it should
 	}
 }
 

@@ -76,10 +76,29 @@ Start with:  scalecheck demo
 		return usage(err, c.CommandPath()+" --help lists the flags")
 	})
 	root.CompletionOptions.HiddenDefaultCmd = true
+	root.SetHelpCommand(newHelp())
 	root.AddCommand(
 		newRun(g), newDemo(g), newReport(g), newExplain(g), newDoctor(g), newApp(g), newSchema(g), newK6(),
 	)
 	return root
+}
+
+// newHelp is cobra's, except that an unknown command is an error.
+func newHelp() *cobra.Command {
+	return &cobra.Command{
+		Use:   "help [COMMAND]",
+		Short: "explain a command",
+		RunE: func(c *cobra.Command, args []string) error {
+			cmd, rest, err := c.Root().Find(args)
+			if err != nil {
+				return err
+			}
+			if len(rest) > 0 {
+				return usage(fmt.Errorf("unknown command %q", strings.Join(args, " ")), "scalecheck --help lists the commands")
+			}
+			return cmd.Help()
+		},
+	}
 }
 
 // usage marks an error of how the command was called.

@@ -4,15 +4,19 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/scalecheck/scalecheck/internal/bundled"
+	"github.com/scalecheck/scalecheck/internal/collect"
 	"github.com/scalecheck/scalecheck/internal/hint"
+	referenceapp "github.com/scalecheck/scalecheck/reference-app"
 	"github.com/scalecheck/scalecheck/reports"
 	"github.com/scalecheck/scalecheck/scenarios"
 )
@@ -77,7 +81,9 @@ file, never from the command line.
 			if len(args) > 0 {
 				scenario = args[0]
 			}
-			f.set(c)
+			if err := f.set(c); err != nil {
+				return err
+			}
 			return run(c.Context(), g, f, scenario)
 		},
 	}
@@ -106,20 +112,58 @@ func (f *runFlags) add(c *cobra.Command) {
 	fs.BoolVar(&f.noPro, "no-probe", false, "leave the isolation probe out; statements are then not known by endpoint")
 	fs.StringArrayVar(&f.k6Out, "k6-out", nil, "more of k6's own outputs, as k6 run --out takes them, repeatable")
 	fs.StringArrayVar(&f.limits.hosts, "allow-host", nil, "host or host:port that redirects may lead to, repeatable")
-	d := scenarios.DefaultLimits()
-	fs.Float64Var(&f.limits.rate, "max-rate", d.Rate, "ceiling: requests per second")
-	fs.Float64Var(&f.limits.users, "max-users", d.Users, "ceiling: users at once")
-	fs.DurationVar(&f.limits.duration, "max-duration", d.Duration.Duration(), "ceiling: load altogether")
-	fs.Int64Var(&f.limits.body, "max-body", d.BodyBytes, "ceiling: bytes read of one answer")
+	d := defaultLimits()
+	fs.Float64Var(&f.limits.rate, "max-rate", d.rate, "ceiling: requests per second")
+	fs.Float64Var(&f.limits.users, "max-users", d.users, "ceiling: users at once")
+	fs.DurationVar(&f.limits.duration, "max-duration", d.duration, "ceiling: load altogether")
+	fs.Int64Var(&f.limits.body, "max-body", d.body, "ceiling: bytes read of one answer")
 	f.output.add(c, "text,html,json")
 }
 
-// set derives what the flags leave open.
-func (f *runFlags) set(c *cobra.Command) {
-	if f.target == "" && !c.Flags().Changed("fault") {
+// set derives what the flags leave open. A flag that would be without effect is
+// a mistake: who gives it believes in something else than what will happen.
+func (f *runFlags) set(c *cobra.Command) error {
+	changed := c.Flags().Changed
+	for _, name := range []string{"fault", "size", "data-seed", "pg-bin"} {
+		if f.target != "" && changed(name) {
+			return usage(fmt.Errorf("--%s is for the bundled app and can't be used with --target", name), "leave one of them out")
+		}
+	}
+	for _, name := range []string{"pid", "metrics", "probe-writes"} {
+		if f.target == "" && changed(name) {
+			return usage(fmt.Errorf("--%s is for an application of your own", name), "name it with --target URL, or leave --"+name+" out")
+		}
+	}
+	if f.target == "" && !changed("fault") {
 		f.faults = []string{"naive"}
 	}
+	return nil
 }
+
+func defaultLimits() limitFlags {
+	d := scenarios.DefaultLimits()
+	return limitFlags{rate: d.Rate, users: d.Users, duration: d.Duration.Duration(), body: d.BodyBytes}
+}
+
+// check makes sure that a ceiling stays one: zero would be none at all.
+func (l limitFlags) check() error {
+	for _, c := range []struct {
+		flag  string
+		value any
+		ok    bool
+	}{
+		{"rate", l.rate, positive(l.rate)}, {"users", l.users, positive(l.users)},
+		{"duration", l.duration, l.duration > 0}, {"body", l.body, l.body > 0},
+	} {
+		if !c.ok {
+			return usage(fmt.Errorf("--max-%s %v is no ceiling", c.flag, c.value), "give what may not be exceeded, or leave it out")
+		}
+	}
+	return nil
+}
+
+// positive is false for infinity and what is not a number.
+func positive(v float64) bool { return v > 0 && !math.IsInf(v, 0) }
 
 func (l limitFlags) limits() scenarios.Limits {
 	return scenarios.Limits{
@@ -169,14 +213,28 @@ func run(ctx context.Context, g *global, f *runFlags, scenario string) (err erro
 // known before anything is started.
 func (f *runFlags) job(name string) (*job, error) {
 	j := &job{runFlags: f}
+	if err := f.output.check(); err != nil {
+		return nil, err
+	}
+	if err := f.limits.check(); err != nil {
+		return nil, err
+	}
 	if f.target == "" {
 		names, err := bundled.Faults(f.faults)
 		if err != nil {
 			return nil, err
 		}
 		j.faultNames = names
-	} else if len(f.faults) > 0 {
-		return nil, usage(errors.New("--fault is for the bundled app and can't be used with --target"), "leave one of them out")
+		if j.data, err = referenceapp.ParseSize(f.size); err != nil {
+			return nil, usage(err, "for example: --size S")
+		}
+		if f.db != "" {
+			if _, err := collect.ParseDatabase(f.db); err != nil {
+				return nil, hint.Exit(err, hint.NotStarted)
+			}
+		}
+	} else if _, err := j.foreignTarget(); err != nil {
+		return nil, err
 	}
 	var objectives []scenarios.Objective
 	for _, s := range f.slo {
@@ -202,13 +260,19 @@ func (f *runFlags) job(name string) (*job, error) {
 func (j *job) readScript(path string) error {
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return hint.Exit(fmt.Errorf("read script: %w", err), hint.NotStarted)
+		if pe, ok := errors.AsType[*os.PathError](err); ok {
+			err = pe.Err // the path is in the line already
+		}
+		return usage(fmt.Errorf("read script %s: %w", path, err), "give a k6 script, a scenario file or a built-in scenario ("+strings.Join(scenarios.Builtins(), ", ")+")")
 	}
-	for flag, set := range map[string]bool{
-		"--users": j.users != "", "--rate": j.rate != "", "--duration": j.duration != 0, "--steps": j.steps != 0,
+	for _, f := range []struct {
+		name string
+		set  bool
+	}{
+		{"--users", j.users != ""}, {"--rate", j.rate != ""}, {"--duration", j.duration != 0}, {"--steps", j.steps != 0},
 	} {
-		if set {
-			return usage(fmt.Errorf("%s can't be used with a k6 script: its own scenarios rule", flag), "change the script's options instead")
+		if f.set {
+			return usage(fmt.Errorf("%s can't be used with a k6 script: its own scenarios rule", f.name), "change the script's options instead")
 		}
 	}
 	if j.target == "" {
@@ -231,13 +295,19 @@ func (j *job) readScenario(name string) error {
 			return hint.Exit(err, hint.NotStarted)
 		}
 		if s, err = scenarios.Read(name); err != nil {
+			if hint.Of(err) == "" {
+				err = hint.Wrap(err, "correct the file; scenarios/lms.yaml in scalecheck's sources is an example with everything in it")
+			}
 			return hint.Exit(err, hint.NotStarted)
 		}
 	}
 	j.scenario = s
+	if j.duration < 0 || j.steps < 0 {
+		return usage(errors.New("--duration and --steps can't be negative"), "for example: --duration 2m --steps 4")
+	}
 	j.load = scenarios.Load{Duration: scenarios.Seconds(j.duration.Seconds()), Steps: j.steps}
 	if j.users != "" {
-		if _, err := fmt.Sscanf(j.users, "%g", &j.load.Users); err != nil || j.load.Users <= 0 {
+		if j.load.Users, err = strconv.ParseFloat(j.users, 64); err != nil || !positive(j.load.Users) {
 			return usage(fmt.Errorf("--users %q is no positive number", j.users), "for example: --users 300")
 		}
 	}
@@ -246,12 +316,16 @@ func (j *job) readScenario(name string) error {
 			return usage(errors.New("--users and --rate can't be used together"),
 				"--users N keeps N users active, --rate X/s starts X sessions a second whatever becomes of them")
 		}
-		if _, err := fmt.Sscanf(strings.TrimSuffix(j.rate, "/s"), "%g", &j.load.Rate); err != nil || j.load.Rate <= 0 {
-			return usage(fmt.Errorf("--rate %q is no rate", j.rate), "for example: --rate 5/s")
+		if j.load.Rate, err = strconv.ParseFloat(strings.TrimSuffix(j.rate, "/s"), 64); err != nil || !positive(j.load.Rate) {
+			return usage(fmt.Errorf("--rate %q is no rate of sessions per second", j.rate), "for example: --rate 5/s")
 		}
 	}
-	// Planned once without a target, so that mistakes come out before a
-	// database is filled.
-	_, err = scenarios.NewPlan(s, "http://127.0.0.1:1", j.load, j.seed, j.limits.limits())
+	// Planned once before the bundled app has an address, so that mistakes come
+	// out before a database is filled.
+	target := j.target
+	if target == "" {
+		target = "http://127.0.0.1:1"
+	}
+	_, err = scenarios.NewPlan(s, target, j.load, j.seed, j.limits.limits())
 	return err
 }

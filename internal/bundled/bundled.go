@@ -65,7 +65,7 @@ func Faults(words []string) ([]string, error) {
 		switch w {
 		case "none":
 			if len(words) > 1 {
-				return nil, hint.Exit(fmt.Errorf("--fault none stands beside others"), hint.NotStarted)
+				return nil, hint.Exit(hint.Wrap(errors.New("--fault none stands beside others"), "leave it out, or the others"), hint.NotStarted)
 			}
 		case "naive":
 			names = append(names, faults.Naive...)
@@ -125,6 +125,7 @@ func Start(ctx context.Context, o Options) (_ *App, err error) {
 		args = append(args, "--fault", f)
 	}
 	cmd := exec.Command(exe, args...)
+	cmd.Args[0] = "scalecheck" // not k6, if that is what this process is called
 	cmd.Env = append(os.Environ(), DatabaseEnv+"="+db.DSN)
 	cmd.Stderr = a.tail
 	if o.Log != nil {
