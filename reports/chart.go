@@ -150,12 +150,11 @@ func logTicks(lo, hi float64, n int) []float64 {
 			return out
 		}
 	}
-	every := math.Ceil((last - first) / float64(n))
+	first, last = math.Ceil(math.Log10(lo)), math.Floor(math.Log10(hi))
+	every := max(1, math.Ceil((last-first)/float64(n)))
 	var out []float64
 	for e := first; e <= last; e += every {
-		if v := math.Pow(10, e); v >= lo && v <= hi {
-			out = append(out, v)
-		}
+		out = append(out, math.Pow(10, e))
 	}
 	return out
 }

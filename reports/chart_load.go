@@ -3,11 +3,14 @@ package reports
 import (
 	"fmt"
 	"html/template"
+	"math"
 	"strings"
 )
 
 // latencyChart is the hockey stick: quantiles against the offered load, with
 // the objective and the load up to which it was kept.
+//
+// It is empty where no request was answered.
 func latencyChart(d *document) template.HTML {
 	f := newFrame()
 	x := newXAxis(d, f, false)
@@ -15,8 +18,13 @@ func latencyChart(d *document) template.HTML {
 	var all []float64
 	for _, l := range lines {
 		for _, v := range l.values {
-			all = append(all, float64(v))
+			if v.known() {
+				all = append(all, float64(v))
+			}
 		}
+	}
+	if len(all) == 0 {
+		return ""
 	}
 	limits := latencyLimits(d)
 	for _, o := range limits {
@@ -110,24 +118,32 @@ func latencyLimits(d *document) []objectivePart {
 }
 
 // throughputChart is requests answered against the offered load. Where the line
-// leaves the straight one, the system no longer follows.
+// leaves the straight one, the system no longer follows. It is empty where none
+// was answered.
 func throughputChart(d *document) template.HTML {
 	f := newFrame()
 	x := newXAxis(d, f, false)
 	lines := throughputs(d)
 	var all []float64
+	top := 0.0
 	for _, v := range lines[0].values {
 		all = append(all, float64(v))
+		top = max(top, zeroed(v))
 	}
-	top := 0.0
-	for _, v := range all {
-		top = max(top, v)
+	if top == 0 {
+		return ""
 	}
 	c := d.Capacity.Knee
 	if c.Ceiling.known() && float64(c.Ceiling) < top*1.6 {
 		all = append(all, float64(c.Ceiling))
 	}
 	y := newScale(all, f.y0(), f.y1())
+	// Room for the ceiling's label under the ones above the drawing.
+	if y.log {
+		y.hi *= math.Pow(y.hi/y.lo, 0.1)
+	} else {
+		y.hi *= 1.1
+	}
 	var s svg
 	s.open(f, "throughput", "Requests answered per second against load", describe(lines, d))
 	s.yAxis(f, y, rate)
@@ -136,7 +152,7 @@ func throughputChart(d *document) template.HTML {
 	if c.Ceiling.known() && float64(c.Ceiling) <= y.hi {
 		at := y.at(float64(c.Ceiling))
 		s.leaf("line", "ceiling", "x1", f.x0(), "x2", f.x1(), "y1", at, "y2", at, "class", "ceiling")
-		s.text(f.x0()+4, at-4, "ceiling-label", "start", fmt.Sprintf("%s allows %s", fit(c.Resource, 24), rate(c.Ceiling)))
+		s.text(f.x1(), at-5, "ceiling-label", "end", fmt.Sprintf("%s allows %s", fit(c.Resource, 24), rate(c.Ceiling)))
 	}
 	var labels []label
 	for _, l := range lines {
@@ -154,14 +170,15 @@ func throughputChart(d *document) template.HTML {
 func throughputs(d *document) []series {
 	lines := []series{{"answered", "served", nil, rate}}
 	failed := series{"failed", "failed", nil, rate}
-	any := false
+	most, top := 0.0, 0.0
 	for _, s := range d.Steps {
 		lines[0].values = append(lines[0].values, s.Throughput)
 		v := ratio(float64(s.Failed), float64(s.Seconds))
 		failed.values = append(failed.values, v)
-		any = any || s.Failed > 0
+		most, top = max(most, zeroed(v)), max(top, zeroed(s.Throughput))
 	}
-	if any {
+	// A line along the axis says no more than the table does.
+	if most > top/50 {
 		lines = append(lines, failed)
 	}
 	return lines

@@ -11,6 +11,9 @@ import (
 // as one.
 const maxLayers = 8
 
+// maxShades of one colour can be told apart.
+const maxShades = 4
+
 // A layer is a station through all steps.
 type layer struct {
 	Name, Bound string
@@ -50,21 +53,25 @@ func layers(d *document) []layer {
 	})
 	var out []layer
 	shade := map[string]int{}
-	for i, name := range names {
+	others := layer{Class: "b-other", Loads: make([]number, len(d.Steps))}
+	n := 0
+	for _, name := range names {
 		l := byName[name]
-		if i >= maxLayers && len(names) > maxLayers+1 {
-			if i == maxLayers {
-				out = append(out, layer{Name: fmt.Sprintf("%d others", len(names)-maxLayers), Class: "b-other", Loads: make([]number, len(d.Steps))})
-			}
+		if len(out) == maxLayers || shade[l.Bound] == maxShades {
 			for j, v := range l.Loads {
-				out[maxLayers].Loads[j] += v
+				others.Loads[j] += v
 			}
+			n++
 			continue
 		}
 		// Stations that are short of the same thing have shades of one colour.
-		l.Class = "b-" + bound(l.Bound) + " v" + fmt.Sprint(shade[l.Bound]%4)
+		l.Class = fmt.Sprintf("b-%s v%d", bound(l.Bound), shade[l.Bound])
 		shade[l.Bound]++
 		out = append(out, *l)
+	}
+	if n > 0 {
+		others.Name = plural(n, "other station")
+		out = append(out, others)
 	}
 	rest := layer{Name: "unattributed", Class: "b-none"}
 	for _, s := range d.Steps {
@@ -93,7 +100,7 @@ func bound(b string) string {
 }
 
 // stationsChart stacks requests in flight by station, a bar a step: absolute,
-// or as the parts of an average request.
+// or as the parts of an average request. It is empty where none was in flight.
 func stationsChart(d *document, parts bool) template.HTML {
 	f := newFrame()
 	f.right, f.top = 14, 24
@@ -105,12 +112,15 @@ func stationsChart(d *document, parts bool) template.HTML {
 			totals[i] += float64(v)
 		}
 	}
+	if slices.Max(totals) <= 0 {
+		return ""
+	}
 	id, title := "inflight", "Requests in flight, by where they are"
 	y := scale{0, 1, f.y0(), f.y1(), false}
 	if parts {
 		id, title = "parts", "Where an average request's time goes"
-	} else if top := slices.Max(append([]float64{0}, totals...)); top > 0 {
-		y.hi = top
+	} else {
+		y.hi = slices.Max(totals)
 	}
 	var s svg
 	s.open(f, id, title, describeLayers(ls, d))
@@ -123,6 +133,7 @@ func stationsChart(d *document, parts bool) template.HTML {
 	}
 	slot := (f.x1() - f.x0()) / float64(max(1, len(d.Steps)))
 	width := min(slot*0.72, 74)
+	free := f.x0() // up to here totals have taken the room above the bars
 	for i := range d.Steps {
 		if totals[i] <= 0 {
 			continue
@@ -148,8 +159,10 @@ func stationsChart(d *document, parts bool) template.HTML {
 			s.leaf("rect", tip, attrs...)
 		}
 		if !parts {
-			if l := plain(number(totals[i])); labelWidth(l) < slot {
+			l := plain(number(totals[i]))
+			if w := labelWidth(l) * 1.1; x.at[i]-w/2 > free || i == len(d.Steps)-1 && x.at[i]-w/2 > free-4 {
 				s.text(x.at[i], y.at(base)-5, "total", "middle", l)
+				free = x.at[i] + w/2 + 4
 			}
 		}
 		if d.Judged != nil && *d.Judged == i && parts {

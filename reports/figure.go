@@ -42,6 +42,14 @@ func rate(n number) string {
 	return digits(float64(n)) + "/s"
 }
 
+// rps is rate for the requests of the whole system: 118 requests/s.
+func rps(n number) string {
+	if !n.known() {
+		return none
+	}
+	return digits(float64(n)) + " requests/s"
+}
+
 // perMinute prints a number per minute: 4 680/min.
 func perMinute(n number) string {
 	if !n.known() {

@@ -10,6 +10,7 @@ import (
 	"io"
 	"maps"
 	"math"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -65,6 +66,7 @@ var page = template.Must(template.New("page").Funcs(template.FuncMap{
 	"count":   count,
 	"inUnit":  inUnit,
 	"ends":    fitEnds,
+	"route":   route,
 	"join":    strings.Join,
 	"width":   func(n number) string { return attr(100 * min(1, max(0, zeroed(n)))) },
 	"keys":    func(m map[string][]string) []string { return slices.Sorted(maps.Keys(m)) },
@@ -72,6 +74,11 @@ var page = template.Must(template.New("page").Funcs(template.FuncMap{
 	"good":    func(s string) bool { return capacity.Status(s) == capacity.Met },
 	"bad":     func(s string) bool { return capacity.Status(s) == capacity.Missed },
 }).Parse(pageHTML))
+
+// route is a name that may be broken after its slashes.
+func route(s string) template.HTML {
+	return template.HTML(strings.ReplaceAll(template.HTMLEscapeString(fitEnds(s, 120)), "/", "/<wbr>"))
+}
 
 func zeroed(n number) float64 {
 	if !n.known() {
@@ -93,7 +100,7 @@ func figure(kind string, v any, path ...any) template.HTML {
 		n = number(v)
 	}
 	format := map[string]func(number) string{
-		"seconds": seconds, "rate": rate, "minute": perMinute, "share": share, "plain": plain,
+		"seconds": seconds, "rate": rate, "rps": rps, "minute": perMinute, "share": share, "plain": plain,
 		"times": func(n number) string {
 			if !n.known() {
 				return none
@@ -159,42 +166,32 @@ func writeHTML(w io.Writer, r *Report) error {
 
 // Methods of the view that the template calls.
 
-func (v view) Word() string           { return v.Verdict.word() }
-func (v view) Carries() string        { return v.carries() }
-func (v view) Breaks() string         { return v.breaks() }
-func (v view) Limit() string          { return v.limit() }
-func (v view) Evidence() string       { return v.evidence() }
-func (v view) Sufficient() bool       { return v.sufficient() }
-func (v view) CutShort() string       { return v.Run.complete() }
-func (v view) Step() *stepPart        { return v.judgedStep() }
-func (v view) Axis() string           { return v.axis() }
-func (v view) System() string         { return v.document.Environment.system() }
-func (v view) Did() string            { return v.document.Generator.did() }
-func (v view) Cost() string           { return v.document.Overhead.cost() }
-func (v view) Named() int             { return v.named }
-func (v view) Worst() *judgmentPart   { return worst(v.document) }
-func (v view) LogLatency() bool       { return strings.Contains(string(v.Latency), "logarithmic") }
-func (v view) Main() *findingPart     { return v.bottleneck() }
-func (v view) Others() []findingPart  { return v.otherFindings() }
-func (v view) At() string             { return v.judgedStep().offered() }
-func (v view) J() int                 { return *v.Judged }
-func (s stepPart) Offered() string    { return s.offered() }
-func (j judgmentPart) Says() string   { return j.says() }
-func (f findingPart) Figures() string { return f.figures() }
+func (v view) Word() string         { return v.Verdict.word() }
+func (v view) Breaks() string       { return v.breaks() }
+func (v view) Holder() string       { return v.holder() }
+func (v view) Amount() string       { return v.amount() }
+func (v view) Sufficient() bool     { return v.sufficient() }
+func (v view) CutShort() string     { return v.Run.complete() }
+func (v view) Step() *stepPart      { return v.judgedStep() }
+func (v view) System() string       { return v.document.Environment.system() }
+func (v view) Did() string          { return v.document.Generator.did() }
+func (v view) Cost() string         { return v.document.Overhead.cost() }
+func (v view) Worst() *judgmentPart { return worst(v.document) }
+func (v view) Drawn(class string) bool {
+	return strings.Contains(string(v.Latency+v.Throughput), `class="`+class+`"`)
+}
+func (v view) LogLatency() bool      { return strings.Contains(string(v.Latency), "logarithmic") }
+func (v view) Main() *findingPart    { return v.bottleneck() }
+func (v view) Others() []findingPart { return v.otherFindings() }
+func (v view) At() string            { return v.judgedStep().offered() }
+func (v view) J() int                { return *v.Judged }
+func (s stepPart) Offered() string   { return s.offered() }
+func (j judgmentPart) Says() string  { return j.says() }
 func (v view) Started() string {
 	if v.Run.Started.IsZero() {
 		return ""
 	}
 	return v.Run.Started.UTC().Format("2 January 2006, 15:04 UTC")
-}
-
-// Title says which of the analyzer's opinions this is.
-func (f causePart) Title() string {
-	if a := analyzers.Lookup(f.Cause); a != nil {
-		title, _, _ := strings.Cut(a.Doc, "\n")
-		return title
-	}
-	return ""
 }
 
 // A paragraph of an analyzer's manual.
@@ -230,6 +227,7 @@ type matrix struct {
 
 type matrixColumn struct {
 	Label     string // "S1"
+	Gist      string // "SELECT enrollments"
 	Index     int    // in the document's statements
 	Statement statementPart
 }
@@ -254,12 +252,27 @@ const (
 	matrixColumns = 8
 )
 
+var firstTable = regexp.MustCompile(`(?i)\b(?:from|into|update)\s+(?:only\s+)?"?([\pL_][\pL\pN_$.]*)`)
+
+// gist says a statement in two words: what it does, and to which table.
+func gist(s statementPart) string {
+	kind := s.Kind
+	if kind == "" {
+		kind, _, _ = strings.Cut(s.Text, " ")
+	}
+	m := firstTable.FindStringSubmatch(s.Text)
+	if m == nil {
+		return fit(kind, 14)
+	}
+	return fit(kind, 10) + " " + fitEnds(m[1], 16)
+}
+
 // newMatrix takes the heaviest statements as columns. Nil where there are no
 // footprints: without them nobody knows who sends what.
 func newMatrix(d *document) *matrix {
 	m := &matrix{}
 	for i, s := range first(d.Statements, matrixColumns) {
-		m.Columns = append(m.Columns, matrixColumn{"S" + strconv.Itoa(i+1), i, s})
+		m.Columns = append(m.Columns, matrixColumn{"S" + strconv.Itoa(i+1), gist(s), i, s})
 	}
 	m.Left = max(0, d.StatementsTotal-len(m.Columns))
 	explained := make([]number, len(m.Columns))

@@ -111,10 +111,11 @@ func (s *junitSuites) add(d *document, name string, cases []junitCase) {
 }
 
 func junitObjectives(d *document) []junitCase {
-	verdict := junitCase{Name: "verdict", Output: d.Verdict.Headline}
+	verdict := junitCase{Name: "verdict"}
 	fault := &junitFault{Message: d.Verdict.Headline, Type: string(d.Verdict.Status), Text: strings.Join(d.Verdict.Reasons, "\n")}
 	switch d.Verdict.Status {
 	case Pass:
+		verdict.Output = d.Verdict.Headline
 	case Fail:
 		verdict.Failure = fault
 	default:

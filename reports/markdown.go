@@ -1,7 +1,6 @@
 package reports
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -46,7 +45,7 @@ func AppendSummary(path string, r *Report) error {
 	case err == nil:
 		used = fi.Size()
 	case !errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("append summary: %w", err)
+		return err
 	}
 	text, err := markdown(r, min(maxMarkdown, max(2_000, int(maxSummary-used))))
 	if err != nil {
@@ -54,11 +53,11 @@ func AppendSummary(path string, r *Report) error {
 	}
 	f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
 	if err != nil {
-		return fmt.Errorf("append summary: %w", err)
+		return err
 	}
 	// A blank line: the tool before us may have ended within a paragraph.
 	_, err = io.WriteString(f, "\n"+text)
-	return cmp.Or(err, f.Close())
+	return errors.Join(err, f.Close())
 }
 
 // markdown writes sections until limit is reached, the important ones first.

@@ -64,13 +64,11 @@ func (d *document) carries() string {
 }
 
 // level is "200 users, 78.4 requests/s".
-func level(users, rps number) string {
-	s := rate(rps)
-	s = strings.TrimSuffix(s, "/s") + " requests/s"
+func level(users, throughput number) string {
 	if users.known() {
-		s = plain(users) + " users, " + s
+		return plain(users) + " users, " + rps(throughput)
 	}
-	return s
+	return rps(throughput)
 }
 
 // breaks says at what load it does not any more; empty where it always does.
@@ -81,28 +79,36 @@ func (d *document) breaks() string {
 	return ""
 }
 
-// limit says what the heaviest station of the judged step is; empty where nothing was missed.
+// limit says what the heaviest station of the judged step is short of; empty
+// where nothing was missed.
 func (d *document) limit() string {
 	c := d.Capacity
 	if c.LimitedBy == "" {
 		return ""
 	}
-	s := c.LimitedBy
+	if s := d.holder(); s != "" {
+		return c.LimitedBy + ": " + s
+	}
+	return c.LimitedBy
+}
+
+// holder says how many requests the station holds that limits the system.
+func (d *document) holder() string {
 	step := d.judgedStep()
-	if step == nil {
-		return s
+	if step == nil || d.Capacity.LimitedBy == "" {
+		return ""
 	}
 	for _, st := range step.Stations {
-		if st.Bound != c.LimitedBy {
+		if st.Bound != d.Capacity.LimitedBy {
 			continue
 		}
-		s += fmt.Sprintf(": %s holds %s of %s requests in flight", st.Name, plain(st.Load), plain(step.InFlight))
+		s := fmt.Sprintf("%s holds %s of %s requests in flight", st.Name, plain(st.Load), plain(step.InFlight))
 		if st.Utilization.known() {
 			s += fmt.Sprintf(", %s busy", share(st.Utilization))
 		}
-		break
+		return s
 	}
-	return s
+	return ""
 }
 
 // sufficient reports whether all gates hold.
@@ -117,24 +123,30 @@ func (d *document) sufficient() bool {
 
 // evidence says how much there is to stand on.
 func (d *document) evidence() string {
+	switch {
+	case d.sufficient():
+		return "sufficient: " + d.amount()
+	case len(d.Gates) > 0:
+		return "not sufficient: " + d.amount()
+	}
+	return "not checked: " + d.amount()
+}
+
+func (d *document) amount() string {
 	ok := 0
 	for _, g := range d.Gates {
 		if g.OK {
 			ok++
 		}
 	}
-	s := "not checked"
-	switch {
-	case d.sufficient():
-		s = fmt.Sprintf("sufficient (%d of %d gates)", ok, len(d.Gates))
-	case len(d.Gates) > 0:
-		s = fmt.Sprintf("not sufficient (%d of %d gates)", ok, len(d.Gates))
-	}
 	var n int64
 	for _, st := range d.Steps {
 		n += st.Requests
 	}
-	s += fmt.Sprintf(", %s requests", count(n))
+	s := plural(int(n), "request")
+	if len(d.Gates) > 0 {
+		s = fmt.Sprintf("%d of %s hold, %s", ok, plural(len(d.Gates), "gate"), s)
+	}
 	if d.Coverage.known() {
 		s += fmt.Sprintf(", %s of their time attributed", share(d.Coverage))
 	}

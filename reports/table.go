@@ -2,6 +2,7 @@ package reports
 
 import (
 	"io"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -18,6 +19,10 @@ type column struct {
 	width int  // longest cell, the rest is cut; 0 for no limit
 	ends  bool // both ends tell, as in a route: what is cut is the middle
 }
+
+// secondReset: tablewriter ends a coloured cell that is padded with a reset of
+// its own, behind the padding.
+var secondReset = regexp.MustCompile(`\x1b\[0m( *)\x1b\[0m`)
 
 // table prints rows without lines, as kubectl does. Cells must be sanitized:
 // tablewriter passes control characters through, and makes a new row of a line
@@ -63,7 +68,7 @@ func table(w io.Writer, columns []column, rows [][]string) error {
 		return err
 	}
 	for line := range strings.Lines(out.String()) {
-		line = strings.TrimRight(line, " \n")
+		line = strings.TrimRight(secondReset.ReplaceAllString(line, "\x1b[0m$1"), " \n")
 		if line != "" {
 			line = "  " + line
 		}

@@ -159,7 +159,9 @@ func (t *text) why(d *document) {
 }
 
 func (t *text) finding(f findingPart) {
-	t.printf("  %s\n", wrap(f.Message, lineWidth-2, "  "))
+	if f.Message != "" {
+		t.printf("  %s\n", wrap(f.Message, lineWidth-2, "  "))
+	}
 	t.entry("cause", strings.Join(nonEmpty(f.Cause, f.figures()), " · "))
 	t.entry(f.Subject.Kind, f.Subject.Name)
 	if f.Subject.Endpoint != f.Subject.Name {
