@@ -104,3 +104,21 @@ func TestTemplate(t *testing.T) {
 		}
 	}
 }
+
+func TestSetRange(t *testing.T) {
+	s, err := Builtin("lms")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.SetRange("user.n", 1, 10_000); err != nil || s.Data[0].Range[1] != 10_000 {
+		t.Errorf("%v, %+v", err, s.Data[0])
+	}
+	for _, name := range []string{"user.email", "nobody"} {
+		if err := s.SetRange(name, 1, 2); err == nil {
+			t.Errorf("%s has a range", name)
+		}
+	}
+	if err := s.SetRange("user.n", 2, 1); err == nil {
+		t.Error("an empty range is accepted")
+	}
+}

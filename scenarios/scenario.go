@@ -1,5 +1,7 @@
 package scenarios
 
+import "fmt"
+
 // A Scenario says who the users are and what they do: personas with shares,
 // the endpoints that they request, and the journeys that lead from one to the
 // next. It is read from a YAML file (see Read) and can be carried as JSON.
@@ -116,4 +118,19 @@ const End = "end"
 type Edge struct {
 	To    string  `json:"to"` // name of a node of the same journey, or End
 	Share float64 `json:"share"`
+}
+
+// SetRange makes lo to hi the range of the data source of that name: for
+// whoever knows how much data the target has.
+func (s *Scenario) SetRange(name string, lo, hi int64) error {
+	for i := range s.Data {
+		if d := &s.Data[i]; d.Name == name && d.Range != nil {
+			if lo > hi {
+				return fmt.Errorf("range [%d, %d] of %s holds nothing", lo, hi, name)
+			}
+			d.Range = &[2]int64{lo, hi}
+			return nil
+		}
+	}
+	return fmt.Errorf("scenario %s has no range %q", s.Name, name)
 }
