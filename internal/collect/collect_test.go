@@ -3,6 +3,7 @@ package collect
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -61,6 +62,30 @@ func (n *noted) id(t *testing.T, part string) string {
 	}
 	t.Fatalf("no text with %q in %v", part, n.texts)
 	return ""
+}
+
+// text returns the text of the statement with the ID.
+func text(id string, ns ...*noted) string {
+	for _, n := range ns {
+		n.mu.Lock()
+		t, ok := n.texts[id]
+		n.mu.Unlock()
+		if ok {
+			return t.SQL
+		}
+	}
+	return ""
+}
+
+// version returns the server's major version: SCALECHECK_TEST_POSTGRES may name another one.
+func version(t *testing.T) int {
+	t.Helper()
+	major, _, _ := strings.Cut(pg.ForTest(t).Version(), ".")
+	v, err := strconv.Atoi(major)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
 }
 
 // wantMissing checks that a reason with all the parts was given.

@@ -70,7 +70,7 @@ func TestSessionsActivity(t *testing.T) {
 		t.Errorf("AAS of all clients is %v, want 3: ours do not count. %+v", got, s.Activity)
 	}
 	i := slices.IndexFunc(s.Activity, sleeping)
-	if a := s.Activity[i]; a.State != "active" || a.WaitClass != "Timeout" || a.Application != "shop" || a.Statement == "" || strings.HasPrefix(a.Statement, "f:") {
+	if a := s.Activity[i]; a.State != "active" || a.WaitClass != "Timeout" || a.Application != "shop" || a.Statement == "" || strings.HasPrefix(a.Statement, "f:") != (version(t) < 14) {
 		t.Errorf("activity is %+v", a)
 	}
 	if s.Samples > s.Planned || s.Interval != 0.05 {
@@ -82,7 +82,7 @@ func TestSessionsIdleInTransaction(t *testing.T) {
 	t.Parallel() // waits more than it works
 	target := database(t, "create table items (id int)")
 	st, texts := start(t, Statements, target)
-	r, _ := start(t, Sessions, target)
+	r, n := start(t, Sessions, target)
 	app := open(t, target)
 	exec(t, app, "begin", "select id from items")
 	idle := func(a evidence.Activity) bool { return a.State == "idle in transaction" }
@@ -91,9 +91,8 @@ func TestSessionsIdleInTransaction(t *testing.T) {
 		t.Errorf("AAS is %v, want 1", got)
 	}
 	cut(t, st)
-	id := texts.id(t, "select id from items")
-	if i := slices.IndexFunc(s.Activity, idle); s.Activity[i].Statement != id {
-		t.Errorf("statement is %s, want the last one, %s", s.Activity[i].Statement, id)
+	if i := slices.IndexFunc(s.Activity, idle); text(s.Activity[i].Statement, texts, n) != "select id from items" {
+		t.Errorf("statement is %s, want the last one", s.Activity[i].Statement)
 	}
 }
 
@@ -127,7 +126,7 @@ func TestSessionsRowLock(t *testing.T) {
 	target := database(t, "create table accounts (id int primary key, balance int)", "create table audit (id int)", "create table people (id int)",
 		"insert into accounts values (1, 0)")
 	st, texts := start(t, Statements, target)
-	r, _ := start(t, Sessions, target)
+	r, n := start(t, Sessions, target)
 	holder := open(t, target)
 	exec(t, holder, "begin", "update accounts set balance = balance + 1 where id = 1", "select count(*) from people")
 	for range 4 {
@@ -140,8 +139,8 @@ func TestSessionsRowLock(t *testing.T) {
 	sum := 0.0
 	for _, b := range s.Blockers {
 		sum += b.Waiting
-		if b.Relation != "public.accounts" || b.State != "idle in transaction" || b.Holder != texts.id(t, "from people") || b.Application != "shop" {
-			t.Errorf("blocker is %+v, want the idle transaction whose last statement is %s, table accounts", b, texts.id(t, "from people"))
+		if b.Relation != "public.accounts" || b.State != "idle in transaction" || b.Application != "shop" || !strings.Contains(text(b.Holder, texts, n), "from people") {
+			t.Errorf("blocker is %+v, want the idle transaction that last read people, table accounts", b)
 		}
 		if b.LockType != "tuple" && b.LockType != "transactionid" || b.HeldSeconds <= 0 || b.HeldSeconds > 60 || b.Waiter == b.Holder || b.Waiter == "" {
 			t.Errorf("blocker is %+v", b)

@@ -2,6 +2,7 @@ package collect
 
 import (
 	"context"
+	"maps"
 	"strings"
 	"testing"
 
@@ -88,8 +89,12 @@ func TestStatementsNested(t *testing.T) {
 			got[s.Nested] += s.Calls
 		}
 	}
-	if got[false] != 1 || got[true] != 2 {
-		t.Errorf("insert: nested → calls is %v, want false:1 true:2", got)
+	want := map[bool]float64{false: 1, true: 2}
+	if version(t) < 14 { // does not tell
+		want = map[bool]float64{false: 3}
+	}
+	if !maps.Equal(got, want) {
+		t.Errorf("insert: nested → calls is %v, want %v", got, want)
 	}
 }
 
@@ -110,7 +115,7 @@ func TestStatementsReset(t *testing.T) {
 	exec(t, app, "select pg_stat_statements_reset()")
 	run(4)
 	w := cut(t, r)
-	wantCaveat(t, w, "somebody reset")
+	wantCaveat(t, w, "reset")
 	if len(w.Statements) > 0 {
 		t.Errorf("window with a reset has statements: %+v", w.Statements)
 	}
