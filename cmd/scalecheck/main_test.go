@@ -2,9 +2,11 @@ package main
 
 import (
 	"errors"
+	"flag"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"testing"
 
@@ -13,6 +15,9 @@ import (
 	"github.com/scalecheck/scalecheck/internal/pg"
 )
 
+// wait tests run at a time: they mostly wait for seconds of load to pass.
+const wait = 6
+
 // The test binary is scalecheck when it is called so, and k6 when it is called
 // that: as such it also starts itself, as the real one does.
 func TestMain(m *testing.M) {
@@ -20,6 +25,10 @@ func TestMain(m *testing.M) {
 	case "scalecheck", "k6":
 		main()
 		os.Exit(0) // k6 returns where it does not exit
+	}
+	flag.Parse()
+	if runtime.GOMAXPROCS(0) < wait {
+		_ = flag.Set("test.parallel", strconv.Itoa(wait))
 	}
 	pg.Main(m)
 }

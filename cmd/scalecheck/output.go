@@ -103,12 +103,14 @@ func (o *output) discard() {
 	}
 }
 
-// write writes the reports, the text one to stdout.
+// write writes the reports, the text one to stdout, and last: who reads it may
+// have seen enough (| head), which ends the process.
 func (o *output) write(s streams, r *reports.Report) error {
 	var errs []error
+	text := false
 	for _, f := range o.formats {
 		if f.File == "" {
-			errs = append(errs, reports.TextTo(s.out, r, s.color))
+			text = true
 			continue
 		}
 		path := filepath.Join(o.dir, f.File)
@@ -122,6 +124,9 @@ func (o *output) write(s streams, r *reports.Report) error {
 		if err := reports.AppendSummary(path, r); err != nil {
 			errs = append(errs, fmt.Errorf("append to the job summary: %w", err))
 		}
+	}
+	if text {
+		errs = append(errs, reports.TextTo(s.out, r, s.color))
 	}
 	return errors.Join(errs...)
 }

@@ -8,12 +8,15 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
 
 	"github.com/scalecheck/scalecheck/internal/hint"
+	"github.com/scalecheck/scalecheck/internal/record"
+	"github.com/scalecheck/scalecheck/scenarios"
 )
 
 // version is set by the linker for releases.
@@ -119,13 +122,12 @@ func scalecheck(args []string, s streams) int {
 	defer stop(nil)
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	var caught os.Signal
 	done := make(chan struct{})
 	go func() {
 		select {
-		case caught = <-signals:
+		case s := <-signals:
 			signal.Stop(signals)
-			stop(fmt.Errorf("%s", caught))
+			stop(signalled{s})
 		case <-done:
 		}
 	}()
@@ -134,11 +136,26 @@ func scalecheck(args []string, s streams) int {
 	err := root.ExecuteContext(ctx)
 	signal.Stop(signals)
 	close(done)
+	by, caught := errors.AsType[signalled](context.Cause(ctx))
+	if _, judged := errors.AsType[verdictError](err); caught && err != nil && !judged && !errors.Is(err, record.ErrBroken) {
+		// Whatever it was that could not be finished, this is why.
+		err = hint.Exit(hint.Wrap(fmt.Errorf("interrupted: %w", by), "nothing was put under load"), hint.Interrupted)
+	}
 	status := report(err, s.err)
-	if status == hint.Interrupted && context.Cause(ctx) != nil && strings.Contains(context.Cause(ctx).Error(), syscall.SIGTERM.String()) {
+	if status == hint.Interrupted && by.Signal == syscall.SIGTERM {
 		status = hint.Terminated
 	}
 	return status
+}
+
+// signalled is the cause of a context that a signal has ended.
+type signalled struct{ os.Signal }
+
+func (s signalled) Error() string {
+	if s.Signal == syscall.SIGTERM {
+		return "SIGTERM"
+	}
+	return "SIGINT"
 }
 
 // report prints an error as its reader needs it and returns the exit status.
@@ -161,16 +178,28 @@ func report(err error, w io.Writer) int {
 			}
 		}
 	}
-	first, rest, _ := strings.Cut(text, "\n")
-	fmt.Fprintf(w, "scalecheck: %s\n", first)
-	if rest != "" && strings.Contains(text, "Did you mean") {
+	if first, rest, _ := strings.Cut(text, "\n"); strings.Contains(rest, "Did you mean") {
 		fields := strings.Fields(rest)
-		what = "did you mean: scalecheck " + fields[len(fields)-1]
-	} else if rest != "" {
-		fmt.Fprintln(w, rest)
+		text, what = first, "did you mean: scalecheck "+fields[len(fields)-1]
 	}
+	if _, many := errors.AsType[*scenarios.Problems](err); !many {
+		text = oneLine(text)
+	}
+	fmt.Fprintf(w, "scalecheck: %s\n", text)
 	if what != "" {
 		fmt.Fprintf(w, "hint: %s\n", what)
 	}
 	return status
+}
+
+// oneLine makes a line of errors that were joined; what is said twice, by two
+// who stumbled over the same thing, is said once.
+func oneLine(text string) string {
+	var lines []string
+	for line := range strings.Lines(text) {
+		if line = strings.TrimSpace(line); line != "" && !slices.Contains(lines, line) {
+			lines = append(lines, line)
+		}
+	}
+	return strings.Join(lines, "; ")
 }

@@ -196,7 +196,8 @@ func run(ctx context.Context, g *global, f *runFlags, scenario string) (err erro
 		return errors.Join(err, recErr)
 	}
 	if err := out.write(g.streams, rep); err != nil {
-		return errors.Join(hint.Exit(err, hint.BrokenOff), recErr)
+		// What went wrong first says what to do.
+		return hint.Exit(errors.Join(recErr, err), hint.BrokenOff)
 	}
 	g.say("")
 	out.list(g)

@@ -149,10 +149,11 @@ func (c *conductor) conduct(ctx context.Context) (*evidence.Run, error) {
 	err := c.phases(ctx)
 	end := evidence.End{Reason: evidence.Completed, At: time.Now().UTC()}
 	if err != nil {
-		end.Reason, end.Detail = reason(ctx, err), err.Error()
+		end.Reason, end.Detail = reason(ctx, err)
 	}
-	// The end is written even when ctx is over.
-	if werr := c.w.End(end, c.overhead()); werr != nil {
+	// The end is written even when ctx is over. Where nothing can be written any
+	// more, that has been said.
+	if werr := c.w.End(end, c.overhead()); werr != nil && end.Reason != evidence.NotSaved {
 		err = errors.Join(notSaved(werr), err)
 	}
 	return c.w.Run(), err
@@ -272,17 +273,22 @@ func notSaved(err error) error {
 }
 
 func interrupted(ctx context.Context) error {
-	return hint.Exit(&breakOff{evidence.Interrupted, context.Cause(ctx)}, hint.Interrupted)
+	err := hint.Wrap(&breakOff{evidence.Interrupted, context.Cause(ctx)}, "the windows closed before are in the run file")
+	return hint.Exit(err, hint.Interrupted)
 }
 
-func reason(ctx context.Context, err error) string {
+// reason returns why the run ended before its time, and more about it.
+func reason(ctx context.Context, err error) (reason, detail string) {
 	if b, ok := errors.AsType[*breakOff](err); ok {
-		return b.reason
+		if b.err != nil {
+			detail = b.err.Error()
+		}
+		return b.reason, detail
 	}
 	if ctx.Err() != nil {
-		return evidence.Interrupted
+		return evidence.Interrupted, err.Error()
 	}
-	return evidence.LoadFailed
+	return evidence.LoadFailed, err.Error()
 }
 
 // seconds rounds to milliseconds: more digits of a window's length are noise.
