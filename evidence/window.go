@@ -125,7 +125,7 @@ type Activity struct {
 // that itself waited for no lock.
 type Blocker struct {
 	LockType    string  `json:"lock_type"`            // of the waiters: transactionid, tuple, relation, advisory, …
-	Relation    string  `json:"relation,omitempty"`   // that the waiters work on
+	Relation    string  `json:"relation,omitempty"`   // "schema.table" that the waiters work on; empty where it is not known
 	Mode        string  `json:"mode,omitempty"`       // that they want
 	Waiter      string  `json:"waiter,omitempty"`     // statement ID of the waiters
 	Holder      string  `json:"holder,omitempty"`     // statement ID: what the root ran, or ran last
@@ -206,7 +206,7 @@ type Process struct {
 	Count   float64 `json:"count"`          // processes seen
 	Run     float64 `json:"run"`            // seconds on a CPU, all threads
 	Queue   float64 `json:"queue"`          // seconds runnable but without a CPU (schedstat)
-	RSS     float64 `json:"rss"`            // bytes at the end
+	RSS     float64 `json:"rss"`            // bytes at the end; of PostgreSQL processes, what they do not share
 	Read    float64 `json:"read"`           // bytes from storage
 	Written float64 `json:"written"`        // bytes to storage
 }
