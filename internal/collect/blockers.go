@@ -81,6 +81,9 @@ func (a *activity) roots(resolve func(string) string) []evidence.Blocker {
 		sums[k] = blocking{sum.waiters + b.waiters, sum.age + b.age}
 		seen += b.waiters
 	}
+	if a.locked == 0 { // seen just after a cut, when nobody was waiting any more
+		return nil
+	}
 	var out []evidence.Blocker
 	for k, b := range sums {
 		k.Waiting = b.waiters / seen * float64(a.locked) / float64(a.samples)

@@ -26,6 +26,7 @@ const connectTimeout = 5 * time.Second
 // Settings keep accidents from happening (privileges are the guard against
 // malice) and the session's own cost low.
 const settingsSQL = `select /* scalecheck */
+	pg_backend_pid(),
 	set_config('default_transaction_read_only', 'on', false),
 	set_config('statement_timeout', $1, false),
 	set_config('lock_timeout', '200ms', false),
@@ -41,29 +42,32 @@ const settingsSQL = `select /* scalecheck */
 // Texts that came from elsewhere (a log, pg_stat_statements, a file) must not go
 // to Exec, which runs stacked statements; Query and Prepare take one only.
 func Connect(ctx context.Context, cfg *pgx.ConnConfig) (*pgx.Conn, error) {
-	return connect(ctx, cfg, 5*time.Second, nil)
+	conn, _, err := connect(ctx, cfg, 5*time.Second, nil)
+	return conn, err
 }
 
 // connect is Connect with the statement timeout given; count, if not nil, sees
-// all that the session sends.
-func connect(ctx context.Context, cfg *pgx.ConnConfig, timeout time.Duration, count pgx.QueryTracer) (*pgx.Conn, error) {
+// all that the session sends. It returns the session's server process, too: a
+// pooler tells its clients another one.
+func connect(ctx context.Context, cfg *pgx.ConnConfig, timeout time.Duration, count pgx.QueryTracer) (conn *pgx.Conn, pid uint32, err error) {
 	if cfg == nil {
-		return nil, hint.Wrap(errors.New("no database was given"), "give it with --db or PGHOST, PGDATABASE and PGUSER")
+		return nil, 0, hint.Wrap(errors.New("no database was given"), "give it with --db or PGHOST, PGDATABASE and PGUSER")
 	}
 	cfg = cfg.Copy()
 	cfg.RuntimeParams["application_name"] = ApplicationName
 	cfg.Tracer = count
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
-	conn, err := pgx.ConnectConfig(ctx, cfg)
+	conn, err = pgx.ConnectConfig(ctx, cfg)
 	if err != nil {
-		return nil, explainConnect(err, cfg)
+		return nil, 0, explainConnect(err, cfg)
 	}
-	if _, err := conn.Exec(ctx, settingsSQL, fmt.Sprint(timeout.Milliseconds())); err != nil {
+	row := conn.QueryRow(ctx, settingsSQL, fmt.Sprint(timeout.Milliseconds()))
+	if err := row.Scan(&pid, nil, nil, nil, nil, nil, nil, nil); err != nil {
 		conn.Close(ctx)
-		return nil, fmt.Errorf("set up session with %s: %w", address(cfg), err)
+		return nil, 0, fmt.Errorf("set up session with %s: %w", address(cfg), err)
 	}
-	return conn, nil
+	return conn, pid, nil
 }
 
 // address names a database without credentials.

@@ -26,16 +26,19 @@ type link struct {
 	retry   time.Time     // no attempt to connect before
 	backoff time.Duration // until the next but one
 	last    error         // of the last attempt
+
+	pooled bool            // what is at the other end is not the server
+	end    context.Context // for closing: not cancelled with what opened the link
 }
 
 func dial(ctx context.Context, cfg *pgx.ConnConfig, timeout time.Duration, c *counter, h *health) (*link, error) {
-	l := &link{cfg: cfg, timeout: timeout, count: c, health: h, turn: make(chan struct{}, 1)}
-	conn, err := connect(ctx, cfg, timeout, c)
+	l := &link{cfg: cfg, timeout: timeout, count: c, health: h, turn: make(chan struct{}, 1), end: context.WithoutCancel(ctx)}
+	conn, pid, err := connect(ctx, cfg, timeout, c)
 	if err != nil {
 		return nil, err
 	}
-	l.conn = conn
-	l.pid.Store(conn.PgConn().PID())
+	l.conn, l.pooled = conn, conn.PgConn().PID() != pid
+	l.pid.Store(pid)
 	h.ok()
 	l.turn <- struct{}{}
 	return l, nil
@@ -88,7 +91,7 @@ func (l *link) reconnect(ctx context.Context) error {
 	if time.Now().Before(l.retry) {
 		return l.last
 	}
-	conn, err := connect(ctx, l.cfg, l.timeout, l.count)
+	conn, pid, err := connect(ctx, l.cfg, l.timeout, l.count)
 	if err != nil {
 		if ctx.Err() != nil {
 			return err
@@ -99,7 +102,7 @@ func (l *link) reconnect(ctx context.Context) error {
 		return err
 	}
 	l.conn = conn
-	l.pid.Store(conn.PgConn().PID())
+	l.pid.Store(pid)
 	l.health.ok()
 	return nil
 }
@@ -109,7 +112,7 @@ func (l *link) close() {
 	<-l.turn
 	if l.conn != nil {
 		// A server that does not answer must not hold up the end of a run.
-		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		ctx, cancel := context.WithTimeout(l.end, time.Second)
 		defer cancel()
 		l.conn.Close(ctx)
 	}

@@ -137,6 +137,9 @@ func startSessions(ctx context.Context, t *Target, n Notes) (Running, error) {
 	if err == nil && !all {
 		err = n.Missing(evidence.Sessions, fmt.Sprintf("sessions of other users are hidden from role %s; GRANT pg_read_all_stats TO %s", user, pgx.Identifier{user}.Sanitize()))
 	}
+	if err == nil && l.pooled {
+		err = n.Missing(evidence.Sessions, "requests that wait for a connection: the database is reached through a pooler, whose queue PostgreSQL does not know; give the server's own address")
+	}
 	if err != nil {
 		l.close()
 		return nil, fmt.Errorf("read pg_stat_activity: %w", err)

@@ -2,6 +2,7 @@ package collect
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -94,7 +95,11 @@ func (t *Target) link(ctx context.Context, timeout time.Duration) (*link, error)
 // sharedLink returns the session that collectors of a Set share; outside a Set
 // one of its own. done gives it back.
 func (t *Target) sharedLink(ctx context.Context) (l *link, done func(), err error) {
-	if t.hub != nil && t.hub.shared != nil {
+	switch {
+	case t.hub == nil:
+	case t.hub.shared == nil:
+		return nil, nil, errors.New("there is no session with the database")
+	default:
 		return t.hub.shared, func() {}, nil
 	}
 	l, err = t.link(ctx, sharedTimeout)
@@ -133,7 +138,7 @@ func Open(ctx context.Context, t *Target, n Notes) *Set {
 		target.hub, err = openHub(ctx, t.Database)
 	} else {
 		target.hub = &hub{}
-		_, err = connect(ctx, nil, 0, nil)
+		_, err = Connect(ctx, nil)
 	}
 	s := &Set{hub: target.hub, own: ownCost{}.start()}
 	for _, c := range All {
