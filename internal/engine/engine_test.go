@@ -135,6 +135,7 @@ personas:
 `
 
 func TestJourney(t *testing.T) {
+	t.Parallel() // none of those that do watches the clock
 	var mu sync.Mutex
 	paths := map[string]int{}
 	target := forum(t, func(r *http.Request) {
@@ -170,11 +171,12 @@ func TestJourney(t *testing.T) {
 
 // Session k does the same for the same seed, however the sessions interleave.
 func TestSameSeedSameChoices(t *testing.T) {
+	t.Parallel() // none of those that do watches the clock
 	var mu sync.Mutex
 	target := forum(t, func(*http.Request) {})
 	s := parse(t, forumScenario)
 	requests := func(seed int64) map[int][]string {
-		p := plan(target, scenarios.Stage{Users: 10, Settle: 0.1, Measure: 0.9})
+		p := plan(target, scenarios.Stage{Users: 10, Settle: 0.1, Measure: 0.7})
 		p.Seed = seed
 		r := drive(t, s, p)
 		mu.Lock()
@@ -203,6 +205,7 @@ func TestSameSeedSameChoices(t *testing.T) {
 }
 
 func TestUserHeaders(t *testing.T) {
+	t.Parallel() // none of those that do watches the clock
 	var mu sync.Mutex
 	addresses := map[string]map[string]bool{} // address → users
 	target := forum(t, func(r *http.Request) {
@@ -229,6 +232,7 @@ func TestUserHeaders(t *testing.T) {
 
 // Nobody can click on what is not there.
 func TestEmptyListClosesEdges(t *testing.T) {
+	t.Parallel() // none of those that do watches the clock
 	target := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != "/list" && r.URL.Path != "/other" {
 			t.Errorf("%s was requested", r.URL)
@@ -256,6 +260,7 @@ personas:
 }
 
 func TestExclusive(t *testing.T) {
+	t.Parallel() // none of those that do watches the clock
 	var mu sync.Mutex
 	busy, clashes := map[string]bool{}, 0
 	target := serve(t, func(w http.ResponseWriter, r *http.Request) {
@@ -285,6 +290,7 @@ personas:
 }
 
 func TestUnique(t *testing.T) {
+	t.Parallel() // none of those that do watches the clock
 	var mu sync.Mutex
 	seen := map[string]int{}
 	target := serve(t, func(w http.ResponseWriter, r *http.Request) {
