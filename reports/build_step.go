@@ -108,6 +108,10 @@ func endpoints(run *evidence.Run, step *capacity.Step, stmts []statementPart) []
 	for i := range run.Footprints {
 		prints[run.Footprints[i].Endpoint] = &run.Footprints[i]
 	}
+	byID := map[string]*statementPart{}
+	for i := range stmts {
+		byID[stmts[i].ID] = &stmts[i]
+	}
 	var ps []endpointPart
 	for _, e := range step.Endpoints {
 		p := endpointPart{
@@ -116,7 +120,7 @@ func endpoints(run *evidence.Run, step *capacity.Step, stmts []statementPart) []
 			Status: string(e.Status), Alone: unknown, QueriesPerRequest: unknown,
 		}
 		if f := prints[e.Name]; f != nil {
-			p.footprint(f, step, stmts)
+			p.footprint(f, step, byID)
 		}
 		ps = append(ps, p)
 	}
@@ -124,22 +128,10 @@ func endpoints(run *evidence.Run, step *capacity.Step, stmts []statementPart) []
 }
 
 // footprint adds what one request does, and what that makes at the step's rate.
-func (p *endpointPart) footprint(f *evidence.Footprint, step *capacity.Step, stmts []statementPart) {
-	all := 0.0
-	means := map[string]float64{}
-	for _, s := range stmts {
-		if !s.Nested {
-			all += float64(s.Seconds)
-		}
-		means[s.ID] = float64(s.Mean)
-	}
-	loads, dbLoad := map[string]float64{}, 0.0
+func (p *endpointPart) footprint(f *evidence.Footprint, step *capacity.Step, stmts map[string]*statementPart) {
+	loads := map[string]float64{}
 	if step.Ledger != nil {
 		for _, e := range step.Ledger.Time {
-			if e.Statement == "" {
-				continue
-			}
-			dbLoad += e.Amount
 			if e.Endpoint == p.Name {
 				loads[e.Statement] += e.Amount
 			}
@@ -151,13 +143,13 @@ func (p *endpointPart) footprint(f *evidence.Footprint, step *capacity.Step, stm
 		p.QueriesPerRequest += number(s.Calls)
 		es := endpointStatementPart{
 			ID: s.ID, CallsPerRequest: number(s.Calls), CallsPerMinute: number(s.Calls * rate * 60),
-			Rows: number(s.Rows), Blocks: number(s.Blocks), Seconds: number(s.Seconds), Load: unknown,
-			// Without a ledger: its calls take as long as everybody's.
-			ShareOfDBTime: ratio(s.Calls*rate*float64(step.Seconds)*means[s.ID], all),
+			Rows: number(s.Rows), Blocks: number(s.Blocks), Seconds: number(s.Seconds), Load: unknown, ShareOfDBTime: unknown,
 		}
 		if step.Ledger != nil {
 			es.Load = number(loads[s.ID])
-			es.ShareOfDBTime = ratio(loads[s.ID], dbLoad)
+		}
+		if st := stmts[s.ID]; st != nil {
+			es.ShareOfDBTime = st.ShareOfDBTime * part(es, st)
 		}
 		p.Statements = append(p.Statements, es)
 	}
@@ -167,6 +159,16 @@ func (p *endpointPart) footprint(f *evidence.Footprint, step *capacity.Step, stm
 	for _, c := range f.Calls {
 		p.Calls = append(p.Calls, endpointCallPart{c.Dependency, number(c.Calls), number(c.Seconds)})
 	}
+}
+
+// part is the endpoint's part of a statement: of the requests in flight in it,
+// else of its calls.
+func part(es endpointStatementPart, st *statementPart) number {
+	p := ratio(float64(es.Load), float64(st.Load))
+	if !p.known() {
+		p = ratio(float64(es.CallsPerMinute), float64(st.CallsPerMinute))
+	}
+	return min(p, 1)
 }
 
 func jobs(w *evidence.Window) []jobPart {

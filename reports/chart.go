@@ -192,6 +192,52 @@ func placed(labels []label, gap, lo, hi float64) []label {
 	return out
 }
 
+// A box is where something stands in a drawing.
+type box struct{ x0, y0, x1, y1 float64 }
+
+// beside finds room for the label of a horizontal line at y: above or below it,
+// at the left, the right or in the middle, wherever it lies on the fewest lines
+// and labels that are there.
+func beside(f frame, y float64, text string, taken []box) (x, baseline float64, b box) {
+	w, least := labelWidth(text), math.MaxInt
+	for _, base := range []float64{y - 5, y + 14} {
+		for _, left := range []float64{f.x0() + 4, f.x1() - w - 2, (f.x0() + f.x1() - w) / 2} {
+			c := box{left, base - 11, left + w, base + 3}
+			hits := 0
+			for _, t := range taken {
+				if c.x0 < t.x1 && t.x0 < c.x1 && c.y0 < t.y1 && t.y0 < c.y1 {
+					hits++
+				}
+			}
+			if c.y0 < f.y1()-2 || c.y1 > f.y0() {
+				hits += 1000 // among the labels above, or the ticks below
+			}
+			if hits < least {
+				x, baseline, b, least = left, base, c, hits
+			}
+		}
+	}
+	return x, baseline, b
+}
+
+// traces are the places of a line: small boxes all along it.
+func traces(x xAxis, y scale, values []number) []box {
+	var out []box
+	for i := 1; i < len(values); i++ {
+		a, b := values[i-1], values[i]
+		if !a.known() || !b.known() || y.log && (a <= 0 || b <= 0) {
+			continue
+		}
+		x0, y0, x1, y1 := x.at[i-1], y.at(float64(a)), x.at[i], y.at(float64(b))
+		n := 1 + int(max(math.Abs(x1-x0), math.Abs(y1-y0))/4)
+		for j := range n + 1 {
+			px, py := x0+(x1-x0)*float64(j)/float64(n), y0+(y1-y0)*float64(j)/float64(n)
+			out = append(out, box{px - 3, py - 3, px + 3, py + 3})
+		}
+	}
+	return out
+}
+
 // open begins a drawing with its title and description.
 func (s *svg) open(f frame, id, title, desc string) {
 	s.tag("svg", "viewBox", fmt.Sprintf("0 0 %g %g", f.width, f.height), "role", "img", "class", "chart",

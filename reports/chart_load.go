@@ -4,7 +4,10 @@ import (
 	"fmt"
 	"html/template"
 	"math"
+	"slices"
 	"strings"
+
+	"github.com/scalecheck/scalecheck/analyzers/capacity"
 )
 
 // latencyChart is the hockey stick: quantiles against the offered load, with
@@ -39,11 +42,16 @@ func latencyChart(d *document) template.HTML {
 	s.open(f, "latency", title, describe(lines, d))
 	s.yAxis(f, y, seconds)
 	s.landmarks(f, d, x)
-	for i, o := range limits {
+	var taken []box
+	for _, l := range lines {
+		taken = append(taken, traces(x, y, l.values)...)
+	}
+	for _, o := range limits {
 		at := y.at(float64(o.Limit))
 		s.leaf("line", "objective "+o.Text, "x1", f.x0(), "x2", f.x1(), "y1", at, "y2", at, "class", "limit")
-		// Labels of several objectives take turns, so that close ones do not meet.
-		s.text(f.x0()+4+float64(i%3)*84, at-4, "limit-label", "start", o.Text)
+		lx, ly, b := beside(f, at, o.Text, taken)
+		s.text(lx, ly, "limit-label", "start", o.Text)
+		taken = append(taken, slices.Repeat([]box{b}, 100)...)
 	}
 	var labels []label
 	for _, l := range lines {
@@ -81,7 +89,7 @@ func latencies(d *document) []series {
 			}
 			l.values = append(l.values, v)
 		}
-		lines = append([]series{l}, lines...)
+		lines = append(lines, l)
 	}
 	return lines
 }
@@ -96,7 +104,7 @@ func worst(d *document) *judgmentPart {
 	var out *judgmentPart
 	for i := range step.Judgments {
 		j := &step.Judgments[i]
-		if strings.Contains(j.Objective, "errors<") || !j.Got.known() || j.Limit <= 0 {
+		if strings.Contains(j.Objective, "errors<") || !j.Got.known() || j.Limit <= 0 || capacity.Status(j.Status) == capacity.TooFew {
 			continue
 		}
 		if out == nil || j.Got/j.Limit > out.Got/out.Limit {
@@ -133,9 +141,9 @@ func throughputChart(d *document) template.HTML {
 	if top == 0 {
 		return ""
 	}
-	c := d.Capacity.Knee
-	if c.Ceiling.known() && float64(c.Ceiling) < top*1.6 {
-		all = append(all, float64(c.Ceiling))
+	ceiling := d.ceiling()
+	if float64(ceiling) < top*1.6 {
+		all = append(all, float64(ceiling))
 	}
 	y := newScale(all, f.y0(), f.y1())
 	// Room for the ceiling's label under the ones above the drawing.
@@ -149,10 +157,11 @@ func throughputChart(d *document) template.HTML {
 	s.yAxis(f, y, rate)
 	s.landmarks(f, d, x)
 	s.proportional(f, x, y, lines[0].values)
-	if c.Ceiling.known() && float64(c.Ceiling) <= y.hi {
-		at := y.at(float64(c.Ceiling))
+	if at := y.at(float64(ceiling)); ceiling.known() && float64(ceiling) <= y.hi {
 		s.leaf("line", "ceiling", "x1", f.x0(), "x2", f.x1(), "y1", at, "y2", at, "class", "ceiling")
-		s.text(f.x1(), at-5, "ceiling-label", "end", fmt.Sprintf("%s allows %s", fit(c.Resource, 24), rate(c.Ceiling)))
+		text := fmt.Sprintf("%s allows %s", fitEnds(d.Capacity.Knee.Resource, 24), rate(ceiling))
+		lx, ly, _ := beside(f, at, text, traces(x, y, lines[0].values))
+		s.text(lx, ly, "ceiling-label", "start", text)
 	}
 	var labels []label
 	for _, l := range lines {

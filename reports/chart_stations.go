@@ -3,6 +3,7 @@ package reports
 import (
 	"fmt"
 	"html/template"
+	"math"
 	"slices"
 	"strings"
 )
@@ -133,7 +134,6 @@ func stationsChart(d *document, parts bool) template.HTML {
 	}
 	slot := (f.x1() - f.x0()) / float64(max(1, len(d.Steps)))
 	width := min(slot*0.72, 74)
-	free := f.x0() // up to here totals have taken the room above the bars
 	for i := range d.Steps {
 		if totals[i] <= 0 {
 			continue
@@ -152,25 +152,37 @@ func stationsChart(d *document, parts bool) template.HTML {
 			top, bottom := y.at(base+h), y.at(base)
 			base += h
 			tip := fmt.Sprintf("%s at %s: %s in flight, %s", l.Name, d.Steps[i].offered(), plain(number(v)), share(number(part)))
-			attrs := []any{"x", x.at[i] - width/2, "y", top, "width", width, "height", bottom - top, "class", "bar " + l.Class}
+			class := "bar " + l.Class
+			if bottom-top < 3 {
+				class += " thin" // a border would hide it
+			}
+			attrs := []any{"x", x.at[i] - width/2, "y", top, "width", width, "height", bottom - top, "class", class}
 			if l.Class == "b-none" {
 				attrs = append(attrs, "fill", "url(#hatch-"+id+")")
 			}
 			s.leaf("rect", tip, attrs...)
 		}
-		if !parts {
-			l := plain(number(totals[i]))
-			if w := labelWidth(l) * 1.1; x.at[i]-w/2 > free || i == len(d.Steps)-1 && x.at[i]-w/2 > free-4 {
-				s.text(x.at[i], y.at(base)-5, "total", "middle", l)
-				free = x.at[i] + w/2 + 4
-			}
-		}
 		if d.Judged != nil && *d.Judged == i && parts {
 			s.text(x.at[i], f.y1()-7, "total", "middle", "judged")
 		}
 	}
+	if !parts {
+		s.totals(x, y, totals)
+	}
 	s.drawX(f, x)
 	return s.close()
+}
+
+// totals are written above the bars, from the right, as far as there is room.
+func (s *svg) totals(x xAxis, y scale, totals []float64) {
+	free := math.Inf(1)
+	for i := len(totals) - 1; i >= 0; i-- {
+		l := plain(number(totals[i]))
+		if w := labelWidth(l) * 1.1; totals[i] > 0 && x.at[i]+w/2 < free {
+			s.text(x.at[i], y.at(totals[i])-5, "total", "middle", l)
+			free = x.at[i] - w/2 - 5
+		}
+	}
 }
 
 func describeLayers(ls []layer, d *document) string {

@@ -131,6 +131,13 @@ func TestContrast(t *testing.T) {
 				t.Errorf("%s: %s on %s has a contrast of %.2f, AA wants 4.5", theme, pair[0], pair[1], ratio)
 			}
 		}
+		// What is drawn rather than written needs less.
+		for _, c := range strings.Fields("p50 p95 p99 worst cpu io lock pool workers network external memory other") {
+			a, b := luminance(t, colors[c]), luminance(t, colors["surface"])
+			if ratio := (max(a, b) + 0.05) / (min(a, b) + 0.05); ratio < 3 {
+				t.Errorf("%s: %s has a contrast of %.2f, AA wants 3", theme, c, ratio)
+			}
+		}
 		// Text on the strongest shade of the table's heat.
 		var rgb [3]float64
 		surface := hex(t, colors["surface"])

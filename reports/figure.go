@@ -114,7 +114,8 @@ func inUnit(n number, unit string) string {
 	return plain(n) + " " + unit
 }
 
-// digits prints three significant digits, and all digits of what is larger.
+// digits prints three significant digits, all of what is larger, and two of
+// what is so small that it hardly counts.
 func digits(v float64) string {
 	a := math.Abs(v)
 	switch {
@@ -128,8 +129,6 @@ func digits(v float64) string {
 		return trim(strconv.FormatFloat(v, 'f', 1, 64))
 	case a >= 0.0995:
 		return trim(strconv.FormatFloat(v, 'f', 2, 64))
-	case a >= 0.0001:
-		return trim(strconv.FormatFloat(v, 'f', 4, 64))
 	}
 	return strconv.FormatFloat(v, 'g', 2, 64)
 }

@@ -66,6 +66,8 @@ var page = template.Must(template.New("page").Funcs(template.FuncMap{
 	"count":   count,
 	"inUnit":  inUnit,
 	"ends":    fitEnds,
+	"fit":     fit,
+	"long":    func(s string) bool { return len(s) > 400 },
 	"route":   route,
 	"join":    strings.Join,
 	"width":   func(n number) string { return attr(100 * min(1, max(0, zeroed(n)))) },
@@ -318,7 +320,7 @@ func newMatrix(d *document) *matrix {
 // heat grades a share from 0 to 8. The eye compares areas better than their
 // squares: the root lifts the small ones off the ground.
 func heat(n number) int {
-	if !n.known() || n <= 0 {
+	if !n.known() || n < 0.005 {
 		return 0
 	}
 	return int(min(8, math.Ceil(math.Sqrt(float64(n))*8)))

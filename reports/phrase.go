@@ -260,6 +260,19 @@ func (o overheadPart) cost() string {
 		share(o.Share), seconds(o.CPUSeconds), plain(o.DatabaseCalls), seconds(o.DatabaseSeconds))
 }
 
+// ceiling is the throughput that the most used resource allows, where the
+// measurements bear it out: a bound below what was answered has been refuted, as
+// happens when the mix of requests changes with the load.
+func (d *document) ceiling() number {
+	c := d.Capacity.Knee.Ceiling
+	for _, s := range d.Steps {
+		if s.Throughput > c {
+			return unknown
+		}
+	}
+	return c
+}
+
 // bottleneck returns the finding that the verdict names, with its evidence.
 func (d *document) bottleneck() *findingPart {
 	switch {

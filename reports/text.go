@@ -143,8 +143,8 @@ func knee(d *document) string {
 		s += plain(k.Users) + " users, "
 	}
 	s += rate(k.RPS)
-	if k.Ceiling.known() {
-		s += fmt.Sprintf("; %s allows at most %s", k.Resource, rate(k.Ceiling))
+	if c := d.ceiling(); c.known() {
+		s += fmt.Sprintf("; %s allows at most %s", k.Resource, rate(c))
 	}
 	return s
 }
@@ -255,8 +255,15 @@ func (t *text) steps(d *document) {
 			t.entry("", fmt.Sprintf("… %d more", len(step.Misses)-maxRows))
 			break
 		}
-		t.mark(hue(j.Status), j.Status, strings.TrimSpace(j.Endpoint+" "+j.Objective)+": "+j.says())
+		if !d.reasoned(j) {
+			t.mark(hue(j.Status), j.Status, strings.TrimSpace(j.Endpoint+" "+j.Objective)+": "+j.says())
+		}
 	}
+}
+
+// reasoned reports whether the verdict's reasons speak of the endpoint already.
+func (d *document) reasoned(j judgmentPart) bool {
+	return slices.ContainsFunc(d.Verdict.Reasons, func(r string) bool { return strings.Contains(r, j.Endpoint+": ") })
 }
 
 // failed prints the share of failed requests.

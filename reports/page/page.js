@@ -56,7 +56,7 @@
     const label = make("label", "Filter", "filterbox"), input = make("input");
     input.type = "search";
     label.append(input);
-    table.before(label);
+    table.caption.append(label);
     input.addEventListener("input", () => {
       const q = input.value.toLowerCase();
       for (const r of rows) r.hidden = !r.textContent.toLowerCase().includes(q);
