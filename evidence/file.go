@@ -160,7 +160,10 @@ var ErrNotRun = errors.New("not a scalecheck run file")
 func Read(path string) (*Run, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, fmt.Errorf("read run: %w", err)
+		if pe, ok := errors.AsType[*os.PathError](err); ok {
+			err = pe.Err // the path is in the line already
+		}
+		return nil, fmt.Errorf("read run %s: %w", path, err)
 	}
 	defer f.Close()
 	r, err := Decode(f)

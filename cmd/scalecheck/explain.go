@@ -21,7 +21,9 @@ func newExplain(g *global) *cobra.Command {
 		RunE: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				for _, a := range analyzers.All {
-					fmt.Fprintf(g.out, "%-22s %s\n", a.Name, a.Title())
+					if _, err := fmt.Fprintf(g.out, "%-22s %s\n", a.Name, a.Title()); err != nil {
+						return err
+					}
 				}
 				return nil
 			}
@@ -29,8 +31,8 @@ func newExplain(g *global) *cobra.Command {
 			if a == nil {
 				return usage(fmt.Errorf("no analyzer is called %q", args[0]), "they are "+strings.Join(analyzerNames(), ", "))
 			}
-			fmt.Fprintf(g.out, "%s: %s\n", a.Name, strings.TrimSpace(a.Doc))
-			return nil
+			_, err := fmt.Fprintf(g.out, "%s: %s\n", a.Name, strings.TrimSpace(a.Doc))
+			return err
 		},
 	}
 }

@@ -249,3 +249,59 @@ func TestAppDiesInTheMiddle(t *testing.T) {
 	s.ends(4, "target lost")
 	holds(t, s.run(), 3, evidence.TargetLost)
 }
+
+// Who reads the report may have seen enough after a line; the files are there.
+func TestReaderLeaves(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "out")
+	s := launch(t, dir, exec.Command("/bin/sh", "-c", `"$@" | head -n 1`, "sh",
+		filepath.Join(binaries(t), "scalecheck"), "run", mini, "--target", page(t).URL, "--steps", "1", "--duration", "6s", "-o", dir), noServer)
+	s.ends(0, "") // head's
+	if out := s.out.String(); strings.Count(out, "\n") != 1 {
+		t.Errorf("stdout: %s", out)
+	}
+	holds(t, s.run(), 2, evidence.Completed)
+	s.document()
+}
+
+// Interrupted while PostgreSQL or the bundled app is set up.
+func TestInterruptedWhileSettingUp(t *testing.T) {
+	t.Parallel()
+	s := start(t, []string{"XDG_CACHE_HOME=" + t.TempDir(), "PGHOST="}, "--fault", "none", "--size", "XS")
+	s.says(`starting a private PostgreSQL`)
+	if err := s.cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	s.ends(130, "^scalecheck: interrupted: SIGINT$")
+	if s.out.Len() > 0 {
+		t.Errorf("stdout: %s", s.out.String())
+	}
+	if _, err := os.Stat(s.dir); !os.IsNotExist(err) {
+		t.Errorf("the output directory was left behind: %v", err)
+	}
+}
+
+// What k6 does not understand is said in its own words; there was no load.
+func TestGeneratorDoesNotStart(t *testing.T) {
+	t.Parallel()
+	bad := filepath.Join(t.TempDir(), "bad.js")
+	if err := os.WriteFile(bad, []byte("this is no script\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		args []string
+		says string
+	}{
+		{[]string{bad}, `inspect script .*bad\.js: .*Unexpected`},
+		{[]string{mini, "--k6-out", "nosuch"}, `k6: .*nosuch`},
+	} {
+		s := start(t, noServer, append(tt.args, "--target", page(t).URL)...)
+		s.ends(2, tt.says)
+		if s.out.Len() > 0 {
+			t.Errorf("stdout: %s", s.out.String())
+		}
+		if _, err := os.Stat(s.dir); !os.IsNotExist(err) {
+			t.Errorf("the output directory was left behind: %v", err)
+		}
+	}
+}

@@ -57,7 +57,8 @@ func TestScripts(t *testing.T) {
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("PATH", bin+string(filepath.ListSeparator)+os.Getenv("PATH"))
 			e.Values[lastStatus{}] = new(int)
-			return nil
+			// A run of every version that was ever written.
+			return os.CopyFS(e.WorkDir, os.DirFS("testdata/runs"))
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"scalecheck": run1("scalecheck"),

@@ -78,7 +78,7 @@ func (f *outputFlags) print(g *global, rep *reports.Report) error {
 		return nil
 	}
 	if err := os.MkdirAll(f.dir, 0o777); err != nil {
-		return fmt.Errorf("output directory: %w", err)
+		return hint.Wrap(fmt.Errorf("output directory: %w", err), "choose a directory that you may write to with -o")
 	}
 	o := &output{dir: f.dir}
 	for _, name := range f.formats {

@@ -187,7 +187,10 @@ func run(ctx context.Context, g *global, f *runFlags, scenario string) (err erro
 
 	ev, recErr := job.record(ctx, out.runFile(), watch.progress)
 	watch.close()
-	if ev == nil {
+	if ev == nil || hint.Status(recErr) == hint.NotStarted {
+		if ev != nil { // else the file is an earlier run's, if there is one
+			_ = os.Remove(out.runFile())
+		}
 		out.discard()
 		return recErr
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/scalecheck/scalecheck/evidence"
+	"github.com/scalecheck/scalecheck/internal/hint"
 	"github.com/scalecheck/scalecheck/scenarios"
 )
 
@@ -37,7 +38,10 @@ func (c *conductor) run(ctx context.Context) error {
 	c.set.Cut(ctx, &evidence.Window{}) // what the probe did is in the footprints
 	load, err := c.Start(ctx)
 	if err != nil {
-		return broken(evidence.LoadFailed, "run it by hand with: scalecheck k6 run …", err)
+		if ctx.Err() != nil {
+			return interrupted(ctx)
+		}
+		return generator(err)
 	}
 	c.load = load
 	err = c.cutAll(ctx)
@@ -55,10 +59,27 @@ func (c *conductor) run(ctx context.Context) error {
 			err = errors.Join(err, notSaved(terr))
 		}
 	}
-	if err == nil && werr != nil {
-		err = broken(evidence.LoadFailed, "run it by hand with: scalecheck k6 run …", werr)
+	// That it ended too early is seen here; why, it knows itself.
+	if werr != nil && (err == nil || errors.Is(err, errEarly)) {
+		err = generator(werr)
 	}
 	return err
+}
+
+// errEarly marks a load that has ended before its plan.
+var errEarly = errors.New("the generator ended")
+
+// generator is broken for an error of the generator's own, which may have a hint
+// and know that no load was sent yet.
+func generator(err error) error {
+	what, status := hint.Of(err), hint.BrokenOff
+	if what == "" {
+		what = "run it by hand with: scalecheck k6 run …"
+	}
+	if hint.Status(err) == hint.NotStarted {
+		status = hint.NotStarted
+	}
+	return hint.Exit(broken(evidence.LoadFailed, what, err), status)
 }
 
 func (c *conductor) cutAll(ctx context.Context) error {
@@ -83,7 +104,7 @@ func (c *conductor) cutAll(ctx context.Context) error {
 		// The generator's first and last second are not whole ones.
 		if !more && (i < len(ps)-1 || c.elapsed < total-edge) {
 			return broken(evidence.LoadFailed, "run it by hand with: scalecheck k6 run …",
-				fmt.Errorf("the generator ended in step %d of %d", p.step+1, len(c.Run.Plan.Stages)))
+				fmt.Errorf("%w in step %d of %d", errEarly, p.step+1, len(c.Run.Plan.Stages)))
 		}
 	}
 	return nil
