@@ -23,9 +23,11 @@ demo: ## watch an application break: private PostgreSQL, bundled app, a minute o
 	@$(MAKE) --no-print-directory build
 	$(BIN) demo
 
+# One package at a time: these tests start servers and measure; side by side on
+# two cores they would measure each other.
 .PHONY: test
 test: setup ## everything that CI runs: real PostgreSQL, the built binary, a browser
-	$(GO) test -timeout 9m ./...
+	$(GO) test -p 1 -timeout 9m ./...
 
 .PHONY: race
 race: setup ## the tests of what runs concurrently, with the race detector

@@ -168,18 +168,6 @@ func (c causePart) figures() string {
 	return strings.Join(s, " · ")
 }
 
-// who says what is at fault and whom it hurts.
-func (s subjectPart) who() string {
-	t := s.Name
-	if s.Kind != "" {
-		t = s.Kind + " " + t
-	}
-	if s.Endpoint != "" && s.Endpoint != s.Name {
-		t += ", hurts " + s.Endpoint
-	}
-	return t
-}
-
 // says is a judgment in words.
 func (j judgmentPart) says() string {
 	figure := seconds
