@@ -210,10 +210,16 @@ func TestRedactIsLinear(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			sql := "select " + strings.Repeat(tt.part, 1<<20)
-			start := time.Now()
-			evidence.Redact(sql)
-			if d := time.Since(start); d > time.Second {
-				t.Errorf("took %v for %d bytes", d, len(sql))
+			best := time.Hour
+			for range 3 { // others use this machine, too
+				start := time.Now()
+				evidence.Redact(sql)
+				best = min(best, time.Since(start))
+			}
+			// 25 ms of CPU for the 64 kB that are read; comparing each token with
+			// each would be ten seconds.
+			if best > 3*time.Second {
+				t.Errorf("took %v for %d bytes", best, len(sql))
 			}
 		})
 	}
