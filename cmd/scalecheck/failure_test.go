@@ -305,3 +305,23 @@ func TestGeneratorDoesNotStart(t *testing.T) {
 		}
 	}
 }
+
+// A script's generator that is killed has not come to its end.
+func TestGeneratorKilled(t *testing.T) {
+	t.Parallel()
+	for _, scenario := range []string{mini, "testdata/load/visit.js"} {
+		s := start(t, noServer, scenario, "--target", page(t).URL)
+		s.says(`step [12]`)
+		killed := false
+		for _, pid := range descendants(t, s.cmd.Process.Pid) {
+			if strings.HasPrefix(name(pid), "k6 run") {
+				killed = syscall.Kill(pid, syscall.SIGKILL) == nil
+			}
+		}
+		if !killed {
+			t.Fatal("found no generator to kill")
+		}
+		s.ends(4, "k6 was killed")
+		holds(t, s.run(), 0, evidence.LoadFailed)
+	}
+}

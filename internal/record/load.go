@@ -45,8 +45,12 @@ func (c *conductor) run(ctx context.Context) error {
 	}
 	c.load = load
 	err = c.cutAll(ctx)
-	load.Stop()
-	for range load.Ticks() { // let it end in order
+	// Of a load that is ending by itself, Stop would make one that was asked to,
+	// and why it ended would be lost.
+	if !c.over {
+		load.Stop()
+		for range load.Ticks() { // let it end in order
+		}
 	}
 	thresholds, werr := load.Wait()
 	if len(thresholds) > 0 {
@@ -171,6 +175,7 @@ func (c *conductor) tick(ctx context.Context) (evidence.Tick, bool, error) {
 	case <-ctx.Done():
 		return evidence.Tick{}, false, interrupted(ctx)
 	case t, ok := <-c.load.Ticks():
+		c.over = !ok
 		return t, ok, nil
 	case <-timer.C:
 		return evidence.Tick{}, false, broken(evidence.LoadFailed, "is the machine overloaded?",

@@ -134,6 +134,7 @@ type conductor struct {
 	alive            bool          // an answer has come
 	dead             int           // seconds without one since
 	elapsed          time.Duration // of the load
+	over             bool          // the load has ended by itself
 }
 
 func (c *conductor) conduct(ctx context.Context) (*evidence.Run, error) {
