@@ -172,7 +172,7 @@ func TestMetricsErrors(t *testing.T) {
 		{"no URL", "localhost:8080", "not an http URL", ""},
 		{"a file", "file:///etc/passwd", "not an http URL", ""},
 		{"no metrics", html.URL, "read the app's metrics", "Prometheus"},
-		{"too large", huge.URL, "more than 16 MB", ""},
+		{"too large", huge.URL, "more than 8 MB", ""},
 		{"elsewhere", elsewhere.URL, "302", ""},
 		{"not there", strings.Replace(gone.URL, "http://", "http://user:canary@", 1), "refused", ""},
 	} {

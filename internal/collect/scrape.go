@@ -1,6 +1,7 @@
 package collect
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -25,7 +26,7 @@ const (
 	// scrapeTimeout: the page comes from the very process that is under load.
 	scrapeTimeout = 3 * time.Second
 	// A page of a large application has about 1 MB and 10,000 series.
-	maxPage   = 16 << 20
+	maxPage   = 8 << 20
 	maxSeries = 100_000
 )
 
@@ -146,12 +147,15 @@ func (s *scraper) scrape(ctx context.Context) (*page, error) {
 	if resp.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("read the app's metrics: status %s", resp.Status)
 	}
-	body := &io.LimitedReader{R: resp.Body, N: maxPage + 1}
-	parser := expfmt.NewTextParser(model.UTF8Validation)
-	families, err := parser.TextToMetricFamilies(body)
-	if body.N <= 0 {
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxPage+1))
+	if err != nil {
+		return nil, fmt.Errorf("read the app's metrics: %w", err)
+	}
+	if len(body) > maxPage {
 		return nil, fmt.Errorf("read the app's metrics: more than %d MB", maxPage>>20)
 	}
+	parser := expfmt.NewTextParser(model.UTF8Validation)
+	families, err := parser.TextToMetricFamilies(bytes.NewReader(body))
 	if err != nil {
 		return nil, hint.Wrap(fmt.Errorf("read the app's metrics: %w", firstLine(err)), "the page must be Prometheus text (version 0.0.4)")
 	}

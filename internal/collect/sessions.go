@@ -83,7 +83,6 @@ const sessionsStartSQL = `select /* scalecheck */
 // A session is one row of pg_stat_activity.
 type session struct {
 	pid, leader int32
-	statement   string
 	evidence.Activity
 	age float64 // of the transaction, in seconds
 }

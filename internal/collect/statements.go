@@ -122,8 +122,9 @@ type statements struct {
 	noted    map[string]bool // reasons given
 }
 
-// statementsTimeout: reading a text file of 250 MB takes seconds.
-const statementsTimeout = 8 * time.Second
+// statementsTimeout: reading a text file of 250 MB takes seconds. Numbers and
+// texts, one after the other, must fit into a cut.
+const statementsTimeout = 6 * time.Second
 
 func startStatements(ctx context.Context, t *Target, n Notes) (Running, error) {
 	l, err := t.link(ctx, statementsTimeout)
@@ -278,29 +279,31 @@ func (s *statements) missing(reason string) error {
 }
 
 func (s *statements) Cut(ctx context.Context, w *evidence.Window) error {
-	return s.link.do(ctx, func(ctx context.Context, c *pgx.Conn) error {
-		last := s.last
-		s.last = nil
-		now, err := s.read(ctx, c)
-		if err != nil {
-			return fmt.Errorf("read pg_stat_statements: %w", err)
-		}
-		s.last = now
-		if last == nil {
-			return errors.New("the window's begin was not measured")
-		}
-		done, caveats := difference(last, now)
-		w.Caveats = append(w.Caveats, caveats...)
-		w.Database = &evidence.Database{Dealloc: max(0, now.dealloc-last.dealloc)}
-		if err := s.hidden(last, now, w); err != nil {
-			return err
-		}
-		if err := s.readTexts(ctx, c, done); err != nil {
-			return err
-		}
-		w.Statements = s.sum(done)
-		return nil
+	last := s.last
+	s.last = nil
+	var now *reading
+	err := s.link.do(ctx, func(ctx context.Context, c *pgx.Conn) (err error) {
+		now, err = s.read(ctx, c)
+		return err
 	})
+	if err != nil {
+		return fmt.Errorf("read pg_stat_statements: %w", err)
+	}
+	s.last = now
+	if last == nil {
+		return errors.New("the window's begin was not measured")
+	}
+	done, caveats := difference(last, now)
+	w.Caveats = append(w.Caveats, caveats...)
+	w.Database = &evidence.Database{Dealloc: max(0, now.dealloc-last.dealloc)}
+	if err := s.hidden(last, now, w); err != nil {
+		return err
+	}
+	if err := s.readTexts(ctx, done); err != nil {
+		return err
+	}
+	w.Statements = s.sum(done)
+	return nil
 }
 
 // difference returns what happened between two readings, and what is wrong with it.
@@ -371,8 +374,9 @@ func (s *statements) hidden(last, now *reading, w *evidence.Window) error {
 // fourth time, and each attempt may take long.
 const maxFailures = 3
 
-// readTexts reads the texts of statements that show up for the first time.
-func (s *statements) readTexts(ctx context.Context, c *pgx.Conn, done map[entry]counters) error {
+// readTexts reads the texts of statements that show up for the first time. That
+// it fails, or takes too long, is no error: the numbers stand without.
+func (s *statements) readTexts(ctx context.Context, done map[entry]counters) error {
 	var ids []int64
 	for e := range done {
 		if _, known := s.texts[e.query]; !known {
@@ -385,10 +389,13 @@ func (s *statements) readTexts(ctx context.Context, c *pgx.Conn, done map[entry]
 	slices.Sort(ids)
 	ids = slices.Compact(ids)
 	texts := map[string]evidence.Text{}
-	var id int64
-	var text *string
-	rows, err := c.Query(ctx, s.textsSQL, s.database, ids)
-	if err == nil {
+	err := s.link.do(ctx, func(ctx context.Context, c *pgx.Conn) error {
+		rows, err := c.Query(ctx, s.textsSQL, s.database, ids)
+		if err != nil {
+			return err
+		}
+		var id int64
+		var text *string
 		_, err = pgx.ForEachRow(rows, []any{&id, &text}, func() error {
 			if text == nil || *text == "<insufficient privilege>" {
 				return nil
@@ -401,7 +408,8 @@ func (s *statements) readTexts(ctx context.Context, c *pgx.Conn, done map[entry]
 			}
 			return nil
 		})
-	}
+		return err
+	})
 	if err != nil {
 		s.failures++
 		if err := s.missing("texts of statements: " + explainText(err)); err != nil {
