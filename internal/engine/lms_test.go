@@ -90,7 +90,7 @@ func TestLMS(t *testing.T) {
 			quick(persona.Journey[i].Think)
 		}
 	}
-	const enough = 1000
+	const enough = 600
 	begin := time.Now()
 	r := driveUntil(t, s, plan(target, scenarios.Stage{Users: 20, Settle: 0.5, Measure: 100}), enough)
 	had, n := map[string]float64{}, 0.0
