@@ -10,7 +10,8 @@ import (
 
 // processClock returns the CPU time of a process: all of its threads, those that
 // have ended included, to the nanosecond. /proc has it in ticks of 10 ms (stat) or
-// for one thread (schedstat) only. Any process of the machine may be asked about.
+// for one thread (schedstat) only. Of a thread that is running now, the time since
+// the last timer tick may be missing. Any process of the machine may be asked about.
 //
 // The clock's number is that of clock_getcpuclockid(3): the complement of the
 // process id, and CPUCLOCK_SCHED in the lower three bits.
