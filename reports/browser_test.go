@@ -33,8 +33,23 @@ func browser(t *testing.T) context.Context {
 	if path == "" {
 		t.Fatal("no Chromium in PATH: apt-get install -y chromium")
 	}
+	dir, err := os.MkdirTemp("", "scalecheck-browser-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Not t.TempDir: a child of the browser may still be writing when it has
+	// gone, which fails the test.
+	t.Cleanup(func() {
+		for range 50 {
+			if os.RemoveAll(dir) == nil {
+				return
+			}
+			time.Sleep(100 * time.Millisecond)
+		}
+		t.Logf("%s is left behind", dir)
+	})
 	opts := []chromedp.ExecAllocatorOption{
-		chromedp.ExecPath(path), chromedp.UserDataDir(t.TempDir()),
+		chromedp.ExecPath(path), chromedp.UserDataDir(dir),
 		chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU, chromedp.NoFirstRun,
 		chromedp.Flag("disable-background-networking", true),
 		chromedp.Flag("disable-component-update", true),
@@ -43,10 +58,12 @@ func browser(t *testing.T) context.Context {
 		// Under load a start takes longer than chromedp's 20 s.
 		chromedp.WSURLReadTimeout(90 * time.Second),
 	}
-	ctx, stop := chromedp.NewExecAllocator(t.Context(), opts...)
+	// t.Context ends before the clean-up, and would kill what is to be closed.
+	ctx, stop := chromedp.NewExecAllocator(context.Background(), opts...)
 	t.Cleanup(stop)
 	ctx, cancel := chromedp.NewContext(ctx)
 	t.Cleanup(cancel)
+	t.Cleanup(func() { _ = chromedp.Cancel(ctx) })
 	if err := chromedp.Run(ctx); err != nil {
 		t.Fatalf("start %s: %v", path, err)
 	}
