@@ -5,14 +5,18 @@ import (
 	"math/rand/v2"
 )
 
-// A Think is how long a user reads before going on. Exactly one of Const, Mean
-// and Median is set; all three zero means no time at all.
+// A Think is how long a user reads before going on. Exactly one of Const, Mean,
+// Median and Quantiles is set; none means no time at all.
 type Think struct {
 	Const  Seconds `json:"const,omitempty"`
 	Mean   Seconds `json:"mean,omitempty"`   // exponential
 	Median Seconds `json:"median,omitempty"` // lognormal, with Sigma
 	Sigma  float64 `json:"sigma,omitempty"`  // of the logarithm
 	Max    Seconds `json:"max,omitempty"`    // longer ones are cut to it; 0: none are
+
+	// Quantiles are of a measured distribution: q evenly spaced ones from the
+	// lowest to the highest, linear in between.
+	Quantiles []Seconds `json:"quantiles,omitempty"`
 }
 
 // Sample draws a think time.
@@ -23,6 +27,13 @@ func (t *Think) Sample(r *rand.Rand) Seconds {
 		v = Seconds(r.ExpFloat64()) * t.Mean
 	case t.Median > 0:
 		v = t.Median * Seconds(math.Exp(t.Sigma*r.NormFloat64()))
+	case len(t.Quantiles) > 0:
+		at := r.Float64() * float64(len(t.Quantiles)-1)
+		i := int(at)
+		v = t.Quantiles[i]
+		if i+1 < len(t.Quantiles) {
+			v += Seconds(at-float64(i)) * (t.Quantiles[i+1] - v)
+		}
 	default:
 		return t.Const
 	}
@@ -40,6 +51,12 @@ func (t *Think) Average() Seconds {
 		return t.Mean
 	case t.Median > 0:
 		return t.Median * Seconds(math.Exp(t.Sigma*t.Sigma/2))
+	case len(t.Quantiles) > 0:
+		sum := Seconds(0)
+		for i := range len(t.Quantiles) - 1 {
+			sum += (t.Quantiles[i] + t.Quantiles[i+1]) / 2
+		}
+		return sum / Seconds(max(1, len(t.Quantiles)-1))
 	default:
 		return t.Const
 	}
