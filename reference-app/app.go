@@ -54,8 +54,10 @@ type Config struct {
 // settings are what nobody needs to be told, but tests like to change.
 type settings struct {
 	webConns, workerConns      int32
+	distance                   time.Duration // of the database from the web side
 	staff                      jobs.Staff
 	smtp, plagiarism, contacts outside.Behaviour
+	licences                   outside.Behaviour
 }
 
 func defaults() settings {
@@ -72,6 +74,7 @@ func defaults() settings {
 		smtp:       outside.Behaviour{Latency: 400 * time.Millisecond},
 		plagiarism: outside.Behaviour{Latency: 600 * time.Millisecond, PerSecond: 100},
 		contacts:   outside.Behaviour{Latency: 150 * time.Millisecond, PerSecond: 50},
+		licences:   outside.Behaviour{Latency: 250 * time.Millisecond},
 	}
 }
 
@@ -82,6 +85,7 @@ type App struct {
 	sink     *outside.SMTPSink
 	peer     *outside.Peer
 	clients  []*peer.Client
+	archive  *outside.Archive
 	web      *pgxpool.Pool
 	worker   *pgxpool.Pool
 	recorder *analytics.Recorder
@@ -112,6 +116,15 @@ func start(ctx context.Context, c Config, on faults.Switches, s settings) (_ *Ap
 	if on.OneGrader {
 		s.staff.Grading = 1
 	}
+	if on.FewConnectionsFarAway {
+		s.webConns, s.distance = 4, 8*time.Millisecond
+	}
+	if on.LicenceInTransaction {
+		s.webConns = min(s.webConns, 6)
+	}
+	if on.ContactInline {
+		s.contacts.PerSecond = 2
+	}
 	a := &App{stopped: make(chan struct{})}
 	defer func() {
 		if err != nil {
@@ -126,10 +139,12 @@ func start(ctx context.Context, c Config, on faults.Switches, s settings) (_ *Ap
 	if a.sink, err = outside.StartSMTP(s.smtp); err != nil {
 		return nil, err
 	}
-	if a.peer, err = outside.StartPeer(s.plagiarism, s.contacts); err != nil {
+	if a.peer, err = outside.StartPeer(s.plagiarism, s.contacts, s.licences); err != nil {
 		return nil, err
 	}
-	a.web, err = db.Open(ctx, c.DatabaseURL, db.Options{Name: "web", AppName: "scalecheck-app", MaxConns: s.webConns}, metrics.Meter)
+	a.web, err = db.Open(ctx, c.DatabaseURL, db.Options{
+		Name: "web", AppName: "scalecheck-app", MaxConns: s.webConns, Distance: s.distance, UseOnce: on.ConnectEachTime,
+	}, metrics.Meter)
 	if err != nil {
 		return nil, err
 	}
@@ -147,15 +162,38 @@ func start(ctx context.Context, c Config, on faults.Switches, s settings) (_ *Ap
 	}
 	a.recorder = analytics.NewRecorder(a.worker, log)
 
+	if on.LockedArchive {
+		if a.archive, err = outside.StartArchive(ctx, c.DatabaseURL); err != nil {
+			return nil, err
+		}
+	}
+
+	// Third parties.
+	crm := peer.NewClient(a.peer.URL(), metrics.Provider)
+	plagiarism := peer.NewClient(a.peer.URL(), metrics.Provider)
+	licences := peer.NewClient(a.peer.URL(), metrics.Provider)
+	a.clients = []*peer.Client{crm, plagiarism, licences}
+
 	// The web side.
 	sessions := identity.NewSessions()
-	people := identity.New(a.web, enqueuer, mailer, sessions, identity.Options{MailInline: on.MailInline})
+	accounts := identity.Options{MailInline: on.MailInline}
+	if on.ContactInline {
+		accounts.CRM = crm
+	}
+	people := identity.New(a.web, enqueuer, mailer, sessions, accounts)
 	courses := catalog.New(a.web)
 	enrolments := enrol.New(a.web, enqueuer, courses)
-	items := content.New(a.web, enrolments, a.recorder, content.Options{
+	views := content.Options{
 		ProgressPerItem:    on.ProgressPerItem,
 		CountViewsInOneRow: on.CountViewsInOneRow,
-	})
+		OneViewAtATime:     on.OneViewAtATime,
+		CountInAnyOrder:    on.CountInAnyOrder,
+		ReceiptBySentence:  on.ReceiptBySentence,
+	}
+	if on.LicenceInTransaction {
+		views.Licences = licences
+	}
+	items := content.New(a.web, enrolments, a.recorder, views)
 	assignments := assess.New(a.web, enqueuer, enrolments, people, a.recorder)
 	inboxes := notify.New(a.web, enqueuer, enrolments)
 	pages := &dashboard.Module{
@@ -189,9 +227,6 @@ func start(ctx context.Context, c Config, on faults.Switches, s settings) (_ *Ap
 	router.Handle("GET /{$}", index)
 
 	// The job side.
-	crm := peer.NewClient(a.peer.URL(), metrics.Provider)
-	plagiarism := peer.NewClient(a.peer.URL(), metrics.Provider)
-	a.clients = []*peer.Client{crm, plagiarism}
 	workers := river.NewWorkers()
 	river.AddWorker(workers, &notify.MailWorker{Mail: mailer})
 	river.AddWorker(workers, &notify.FanoutWorker{Pool: a.worker, Roster: enrol.Roster{Pool: a.worker}})
@@ -284,6 +319,9 @@ func (a *App) shutdown(ctx context.Context) error {
 	}
 	for _, c := range a.clients {
 		c.Close()
+	}
+	if a.archive != nil {
+		errs = append(errs, a.archive.Close())
 	}
 	for _, pool := range []*pgxpool.Pool{a.web, a.worker} {
 		if pool != nil {

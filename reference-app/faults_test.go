@@ -165,6 +165,183 @@ select exists (
 	}
 }
 
+// item returns the path of an item that the user may see.
+func (f *fixture) item(user int) string {
+	f.t.Helper()
+	id := value[int64](f, "select i.id from content_items i join enrolments e using (course_id) where e.user_id = $1 limit 1", user)
+	return fmt.Sprintf("/api/v1/items/%d", id)
+}
+
+// views sends n requests for an item at the same time and meanwhile waits for what
+// the query tells of.
+func (f *fixture) views(n int, what, query string) {
+	f.t.Helper()
+	student, path := f.user(7), f.item(7)
+	var g errgroup.Group
+	for range n {
+		g.Go(func() error { return student.try(http.MethodGet, path, nil, http.StatusOK, nil) })
+	}
+	eventually(f.t, what, func() bool { return value[bool](f, query) })
+	if err := g.Wait(); err != nil {
+		f.t.Error(err)
+	}
+}
+
+func TestAdvisoryLock(t *testing.T) {
+	t.Parallel()
+	f := run(t, quick(), "advisory-lock")
+	f.views(10, "views that wait for each other", `
+select exists (
+  select
+  from pg_stat_activity waiter
+  join pg_stat_activity holder on holder.pid = any(pg_blocking_pids(waiter.pid))
+  where waiter.wait_event = 'advisory'
+    and waiter.datname = current_database()
+    and holder.state = 'idle in transaction'
+)`)
+}
+
+func TestTableLock(t *testing.T) {
+	t.Parallel()
+	f := run(t, quick(), "table-lock")
+	student := f.user(7)
+	var g errgroup.Group
+	stop := make(chan struct{})
+	g.Go(func() error {
+		for {
+			select {
+			case <-stop:
+				return nil
+			default:
+			}
+			if err := student.try(http.MethodGet, "/api/v1/notifications", nil, http.StatusOK, nil); err != nil {
+				return err
+			}
+		}
+	})
+	// The waiting statement has no id yet: it is not parsed.
+	eventually(t, "a page that waits for the script", func() bool {
+		return value[bool](f, `
+select exists (
+  select
+  from pg_stat_activity waiter
+  join pg_stat_activity holder on holder.pid = any(pg_blocking_pids(waiter.pid))
+  where waiter.wait_event_type = 'Lock'
+    and waiter.wait_event = 'relation'
+    and waiter.query_id is null
+    and waiter.application_name = 'scalecheck-app'
+    and holder.application_name = 'archive-script'
+)`)
+	})
+	close(stop)
+	if err := g.Wait(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestDeadlock(t *testing.T) {
+	t.Parallel()
+	f := run(t, quick(), "deadlock")
+	student, path := f.user(7), f.item(7)
+	var g errgroup.Group
+	views := 0
+	eventually(t, "a deadlock", func() bool {
+		for range 12 {
+			g.Go(func() error { return student.try(http.MethodGet, path, nil, http.StatusOK, nil) })
+		}
+		if err := g.Wait(); err != nil {
+			t.Fatal(err)
+		}
+		views += 12
+		return value[int](f, "select deadlocks from pg_stat_database where datname = current_database()") > 0
+	})
+	if n := value[int](f, "select value from activity_counters where name = 'items'"); n != views {
+		t.Errorf("%d views were counted, want %d: what was ended must be tried again, once", n, views)
+	}
+}
+
+func TestCallInTransaction(t *testing.T) {
+	t.Parallel()
+	s := quick()
+	s.licences.Latency = 300 * time.Millisecond
+	f := run(t, s, "call-in-transaction")
+	// Six connections in six calls: the next request has none.
+	f.views(12, "all connections idle in transaction", `
+select count(*) = 6
+from pg_stat_activity
+where application_name = 'scalecheck-app'
+  and datname = current_database()
+  and state = 'idle in transaction'`)
+}
+
+func TestSmallPool(t *testing.T) {
+	t.Parallel()
+	f := run(t, quick(), "small-pool")
+	const connections = "select count(*) from pg_stat_activity where application_name = 'scalecheck-app' and datname = current_database()"
+	if n := value[int](f, connections); n != 4 {
+		t.Errorf("%d connections, want 4", n)
+	}
+	student := f.user(7)
+	start := time.Now()
+	student.dashboard()
+	// More than two statements one after the other, 8 ms away.
+	if took := time.Since(start); took < 24*time.Millisecond {
+		t.Errorf("a dashboard took %v with the database 8 ms away", took)
+	}
+}
+
+func TestPerRowCommit(t *testing.T) {
+	t.Parallel()
+	f := run(t, quick(), "per-row-commit")
+	f.user(7).get(f.item(7), http.StatusOK, nil)
+	if n := value[int](f, "select count(distinct xmin::text) from reading_receipts"); n < 10 {
+		t.Errorf("one view committed %d transactions, want one for each sentence", n)
+	}
+}
+
+func TestConnectionChurn(t *testing.T) {
+	t.Parallel()
+	opened := func(f *fixture) int {
+		t.Helper()
+		const sessions = "select sessions from pg_stat_database where datname = current_database()"
+		student := f.user(7)
+		before := value[int](f, sessions)
+		for range 10 {
+			student.dashboard()
+		}
+		return value[int](f, sessions) - before
+	}
+	if n := opened(run(t, quick(), "connection-churn")); n < 40 {
+		t.Errorf("connection-churn: ten dashboards opened %d connections, want several each", n)
+	}
+	if n := opened(run(t, quick())); n > 2 {
+		t.Errorf("healthy: ten dashboards opened %d connections", n)
+	}
+}
+
+func TestThrottledCRM(t *testing.T) {
+	t.Parallel()
+	f := run(t, quick(), "throttled-crm")
+	var g errgroup.Group
+	start := time.Now()
+	for i := range 6 {
+		p := f.stranger()
+		g.Go(func() error {
+			return p.try(http.MethodPost, "/api/v1/register", map[string]string{"email": fmt.Sprintf("ann%d@example.test", i), "name": "Ann", "password": "long enough"}, http.StatusCreated, nil)
+		})
+	}
+	if err := g.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	// Two at once, then two a second.
+	if took := time.Since(start); took < 1500*time.Millisecond {
+		t.Errorf("six registrations took %v with two a second allowed", took)
+	}
+	if n := value[int](f, "select count(*) from river_job where kind = 'crm_sync'"); n != 0 {
+		t.Errorf("%d jobs tell the CRM what it knows", n)
+	}
+}
+
 // TestNaive: all at once, the app is slow but works.
 func TestNaive(t *testing.T) {
 	t.Parallel()

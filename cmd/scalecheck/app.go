@@ -35,7 +35,7 @@ func newApp(g *global) *cobra.Command {
 mail sink and a third-party service, all on the loopback interface. Its database
 is made on a private PostgreSQL, or on the server of --db, and dropped at the end.
 
-Faults: ` + faultNames() + `; naive means all.`,
+Faults: ` + faultNames() + `; naive means the five of a first version.`,
 		Example: `  scalecheck app --fault n-plus-one --listen 127.0.0.1:8080
   scalecheck run lms --target http://127.0.0.1:8080 --db "host=… dbname=…"    # from another terminal`,
 		Args: cobra.NoArgs,

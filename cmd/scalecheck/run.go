@@ -98,7 +98,7 @@ func (f *runFlags) add(c *cobra.Command) {
 	fs.StringVar(&f.db, "db", "", "its database: a URL or keywords as libpq takes them, without a password")
 	fs.StringVar(&f.metrics, "metrics", "", "URL of its Prometheus metrics (default: /metrics of the target)")
 	fs.IntSliceVar(&f.pid, "pid", nil, "process of the application, where it is on this machine (default: who listens at the target)")
-	fs.StringArrayVar(&f.faults, "fault", nil, "fault of the bundled app, repeatable; naive: all, none: the healthy app (default naive)")
+	fs.StringArrayVar(&f.faults, "fault", nil, "fault of the bundled app, repeatable; naive: the five of a first version, none: the healthy app (default naive)")
 	fs.StringVar(&f.size, "size", "S", "size of the bundled app's data: XS, S, M (the first ten thousand users), L")
 	fs.Int64Var(&f.dataSeed, "data-seed", 1, "seed of the bundled app's data")
 	fs.StringVar(&f.pgBin, "pg-bin", "", "directory of initdb and postgres for the private server (default: looked for)")

@@ -58,7 +58,7 @@ type App struct {
 }
 
 // Faults returns the names of the faults that the user's words mean: "naive"
-// is the coherent set of all diseases, "none" none.
+// is what a first version has all at once, "none" none.
 func Faults(words []string) ([]string, error) {
 	var names []string
 	for _, w := range words {
@@ -74,7 +74,7 @@ func Faults(words []string) ([]string, error) {
 		}
 	}
 	if _, err := faults.Lookup(names); err != nil {
-		return nil, hint.Exit(hint.Wrap(err, "--fault naive switches all of them on, --fault none all off"), hint.NotStarted)
+		return nil, hint.Exit(hint.Wrap(err, "--fault naive switches the five of a first version on, --fault none all off"), hint.NotStarted)
 	}
 	return names, nil
 }

@@ -69,6 +69,54 @@ var Cases = []Case{
 		},
 	},
 	{
+		Name: "advisory-lock", Args: []string{"--fault", "advisory-lock"}, About: "the item views and their lock",
+		Want: Want{
+			Status: "fail", Cause: "lock-contention", Bounds: []string{"lock"}, Kind: "endpoint",
+			Subject: "/api/v1/items", Statement: "pg_advisory_xact_lock",
+		},
+	},
+	{
+		Name: "table-lock", Args: []string{"--fault", "table-lock"}, About: "the locked table and the script that locks it",
+		Want: Want{
+			Status: "fail", Cause: "lock-contention", Bounds: []string{"lock"}, Kind: "table", Subject: "notifications archive-script",
+		},
+	},
+	{
+		Name: "deadlock", Args: []string{"--fault", "deadlock"}, About: "the item views that lock in random order",
+		Want: Want{
+			Status: "fail", Cause: "transaction-conflicts", Bounds: []string{"lock"}, Kind: "endpoint",
+			Subject: "/api/v1/items", Statement: "activity_counters",
+		},
+	},
+	{
+		Name: "call-in-transaction", Args: []string{"--fault", "call-in-transaction"}, About: "the item views that hold a connection",
+		Want: Want{
+			Status: "fail", Cause: "idle-in-transaction", Bounds: []string{"pool"}, Kind: "endpoint", Subject: "/api/v1/items",
+		},
+	},
+	{
+		Name: "small-pool", Args: []string{"--fault", "small-pool"}, About: "the web pool",
+		Want: Want{Status: "fail", Cause: "small-pool", Bounds: []string{"pool"}, Kind: "station", Subject: "web"},
+	},
+	{
+		Name: "per-row-commit", Args: []string{"--fault", "per-row-commit"}, About: "the item views that commit row by row",
+		Want: Want{
+			Status: "fail", Cause: "commit-bound", Bounds: []string{"io"}, Kind: "endpoint",
+			Subject: "/api/v1/items", Statement: "reading_receipts",
+		},
+	},
+	{
+		Name: "connection-churn", Args: []string{"--fault", "connection-churn"}, About: "the connections that are opened",
+		Want: Want{Status: "fail", Cause: "connection-churn", Bounds: []string{"cpu", "pool"}, Kind: "station", Subject: "connections"},
+	},
+	{
+		Name: "throttled-crm", Args: []string{"--fault", "throttled-crm"}, About: "the CRM, endpoint register",
+		Want: Want{
+			Status: "fail", Cause: "blocking-side-effect", Bounds: []string{"external"}, Kind: "dependency",
+			Subject: "127.0.0.1", Endpoint: "/api/v1/register",
+		},
+	},
+	{
 		Name: "none", Args: []string{"--fault", "none"}, About: "nothing",
 		Want: Want{Status: "pass"},
 	},

@@ -39,6 +39,23 @@ type Switches struct {
 	OneGrader bool
 	// CountViewsInOneRow makes every item view update one row.
 	CountViewsInOneRow bool
+	// OneViewAtATime makes every item view take the same advisory lock.
+	OneViewAtATime bool
+	// LockedArchive has a script lock the notifications while it copies them.
+	LockedArchive bool
+	// CountInAnyOrder makes every item view update two counters in random order.
+	CountInAnyOrder bool
+	// LicenceInTransaction makes item views ask a licence server in a transaction.
+	LicenceInTransaction bool
+	// FewConnectionsFarAway leaves the web side four connections to a database in
+	// another region.
+	FewConnectionsFarAway bool
+	// ReceiptBySentence makes item views commit once for each sentence.
+	ReceiptBySentence bool
+	// ConnectEachTime makes the web side close connections after each use.
+	ConnectEachTime bool
+	// ContactInline makes registration wait for a CRM that limits its clients.
+	ContactInline bool
 }
 
 // All faults, in the order in which they are described.
@@ -48,6 +65,14 @@ var All = []*Fault{
 	SyncEmail,
 	QueueBacklog,
 	HotRow,
+	AdvisoryLock,
+	TableLock,
+	Deadlock,
+	CallInTransaction,
+	SmallPool,
+	PerRowCommit,
+	ConnectionChurn,
+	ThrottledCRM,
 }
 
 // Naive names the faults that a first version written in a hurry has all at once.

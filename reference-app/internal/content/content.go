@@ -13,6 +13,7 @@ import (
 
 	"github.com/scalecheck/scalecheck/reference-app/internal/analytics"
 	"github.com/scalecheck/scalecheck/reference-app/internal/platform/db"
+	"github.com/scalecheck/scalecheck/reference-app/internal/platform/peer"
 	"github.com/scalecheck/scalecheck/reference-app/internal/platform/web"
 )
 
@@ -42,6 +43,14 @@ type Options struct {
 	// CountViewsInOneRow keeps the number of views in a single row, which every
 	// view updates first thing in its transaction.
 	CountViewsInOneRow bool
+	// OneViewAtATime has every view take the same advisory lock.
+	OneViewAtATime bool
+	// CountInAnyOrder has every view update two counters, in one order or the other.
+	CountInAnyOrder bool
+	// Licences, if not nil, are asked during a view's transaction.
+	Licences *peer.Client
+	// ReceiptBySentence records what was shown sentence by sentence.
+	ReceiptBySentence bool
 }
 
 // Enrolments decides who may see what is in a course.
@@ -82,21 +91,27 @@ func (m *Module) view(r *web.Request) (web.Reply, error) {
 		return web.Reply{}, err
 	}
 	ctx := r.Context()
-	if m.options.CountViewsInOneRow {
-		it, err := m.viewCounted(ctx, r.User.ID, id)
-		if err != nil {
-			return web.Reply{}, err
-		}
-		return web.OK(it), nil
+	var it item
+	if m.options.inTransaction() {
+		it, err = m.viewInTransaction(ctx, r.User.ID, id)
+	} else {
+		it, err = m.viewAndRecord(ctx, r.User.ID, id)
 	}
-	it, err := m.open(ctx, m.pool, r.User.ID, id)
+	if err == nil && m.options.ReceiptBySentence {
+		err = m.receipts(ctx, r.User.ID, it)
+	}
 	if err != nil {
 		return web.Reply{}, err
 	}
-	if err := m.recorder.Record(ctx, analytics.Event{User: r.User.ID, Course: it.CourseID, Kind: analytics.ItemViewed}); err != nil {
-		return web.Reply{}, err
-	}
 	return web.OK(it), nil
+}
+
+func (m *Module) viewAndRecord(ctx context.Context, user, id int64) (item, error) {
+	it, err := m.open(ctx, m.pool, user, id)
+	if err != nil {
+		return item{}, err
+	}
+	return it, m.recorder.Record(ctx, analytics.Event{User: user, Course: it.CourseID, Kind: analytics.ItemViewed})
 }
 
 // open reads an item for a user and remembers that they have seen it.

@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"net/mail"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -22,6 +23,7 @@ import (
 	"github.com/scalecheck/scalecheck/reference-app/internal/audit"
 	"github.com/scalecheck/scalecheck/reference-app/internal/jobs"
 	platformmail "github.com/scalecheck/scalecheck/reference-app/internal/platform/mail"
+	"github.com/scalecheck/scalecheck/reference-app/internal/platform/peer"
 	"github.com/scalecheck/scalecheck/reference-app/internal/platform/web"
 	"github.com/scalecheck/scalecheck/reference-app/internal/tenancy"
 )
@@ -53,6 +55,9 @@ type Options struct {
 	// MailInline sends the welcome mail while the user waits for the response,
 	// instead of leaving it to a job.
 	MailInline bool
+	// CRM, if not nil, is told of a new user before the response, as often as it
+	// takes.
+	CRM *peer.Client
 }
 
 // Module serves registration and login.
@@ -115,6 +120,11 @@ func (m *Module) register(r *web.Request) (web.Reply, error) {
 			return web.Reply{}, err
 		}
 	}
+	if m.options.CRM != nil {
+		if err := m.tellCRM(ctx, in.Email, in.Name); err != nil {
+			return web.Reply{}, err
+		}
+	}
 	reply := web.Created(struct {
 		Message string `json:"message"`
 		UserID  int64  `json:"user_id"`
@@ -132,9 +142,9 @@ func (m *Module) create(ctx context.Context, email, name, password string) (id i
 		if err := tx.QueryRow(ctx, insertUser, tenancy.Public, email, name, salt, sum[:]).Scan(&id); err != nil {
 			return err
 		}
-		follows := []river.JobArgs{
-			jobs.CRMSync{UserID: id},
-			audit.Entry(id, "registered", fmt.Sprintf("user:%d", id)),
+		follows := []river.JobArgs{audit.Entry(id, "registered", fmt.Sprintf("user:%d", id))}
+		if m.options.CRM == nil {
+			follows = append(follows, jobs.CRMSync{UserID: id})
 		}
 		if !m.options.MailInline {
 			follows = append(follows, welcome(email, name))
@@ -150,6 +160,27 @@ func (m *Module) create(ctx context.Context, email, name, password string) (id i
 	}
 	return id, nil
 }
+
+// tellCRM does not give up: each refusal is followed by the next attempt.
+func (m *Module) tellCRM(ctx context.Context, email, name string) error {
+	for {
+		var answer struct {
+			ID uint64 `json:"id"`
+		}
+		err := m.options.CRM.Post(ctx, "/contacts", map[string]string{"email": email, "name": name}, &answer)
+		if throttled := (*peer.Throttled)(nil); !errors.As(err, &throttled) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(retryAfter):
+		}
+	}
+}
+
+// retryAfter a refusal by the CRM, whatever it asks for.
+const retryAfter = 100 * time.Millisecond
 
 func welcome(email, name string) jobs.SendEmail {
 	return jobs.SendEmail{

@@ -10,10 +10,11 @@ import (
 	"time"
 )
 
-// Peer is a third-party HTTP service with two products:
+// Peer is a third-party HTTP service with three products:
 //
 //	POST /plagiarism {"text"}           → {"similarity"}, between 0 and 1
 //	POST /contacts   {"email", "name"}  → {"id"}
+//	POST /licences   {"user", "item"}   → {"id"}
 type Peer struct {
 	server   *http.Server
 	listener net.Listener
@@ -21,7 +22,7 @@ type Peer struct {
 }
 
 // StartPeer starts the service on a free loopback port. The caller closes it.
-func StartPeer(plagiarism, contacts Behaviour) (*Peer, error) {
+func StartPeer(plagiarism, contacts, licences Behaviour) (*Peer, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
@@ -31,6 +32,9 @@ func StartPeer(plagiarism, contacts Behaviour) (*Peer, error) {
 		return map[string]float64{"similarity": float64(sum(body)%1000) / 1000}
 	}))
 	mux.HandleFunc("POST /contacts", behave(contacts, func(body []byte) any {
+		return map[string]uint64{"id": sum(body)}
+	}))
+	mux.HandleFunc("POST /licences", behave(licences, func(body []byte) any {
 		return map[string]uint64{"id": sum(body)}
 	}))
 	p := &Peer{

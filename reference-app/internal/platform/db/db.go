@@ -31,6 +31,10 @@ type Options struct {
 	Name     string // the pool's name in metrics
 	AppName  string // application_name, by which the database tells the pools apart
 	MaxConns int32
+	// Distance is how long a round trip to the server takes beyond what it takes here.
+	Distance time.Duration
+	// UseOnce closes connections after their first use.
+	UseOnce bool
 }
 
 // Open connects a pool to the database at dsn. The caller closes it.
@@ -43,6 +47,13 @@ func Open(ctx context.Context, dsn string, o Options, meter metric.Meter) (*pgxp
 	// All connections are opened at once and stay open. A pool that grows does so
 	// when the load does, which is the worst moment to start backends.
 	config.MinConns = o.MaxConns
+	if o.UseOnce {
+		config.MinConns = 0
+		config.AfterRelease = func(*pgx.Conn) bool { return false }
+	}
+	if o.Distance > 0 {
+		config.ConnConfig.DialFunc = dialFar(config.ConnConfig.DialFunc, o.Distance)
+	}
 	config.ConnConfig.RuntimeParams["application_name"] = o.AppName
 	tracer, err := newTracer(o.Name, meter)
 	if err != nil {

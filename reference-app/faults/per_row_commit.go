@@ -1,0 +1,21 @@
+package faults
+
+// PerRowCommit commits row by row.
+var PerRowCommit = &Fault{
+	Name: "per-row-commit",
+	Doc: `each sentence of an item is committed by itself
+
+To know how far people read, every view of an item inserts a row for each of its
+sentences, some sixteen, one statement and one transaction each. Every commit waits
+until the log is on the disk. Each statement takes a twentieth of a millisecond by
+pg_stat_statements, which stops its clock before the commit, and yet the page takes
+sixteen flushes, and all sessions together wait for the one log.
+
+The fix is one statement for all rows (insert … select from unnest) in the
+transaction that records the progress: one flush. What may be lost in a crash needs
+none: set local synchronous_commit = off.`,
+	Database: []string{
+		`create table reading_receipts (user_id bigint not null, item_id bigint not null, sentence int not null, at timestamptz not null default now())`,
+	},
+	Switch: func(s *Switches) { s.ReceiptBySentence = true },
+}
