@@ -51,6 +51,9 @@ func nPlusOne(p *Pass) {
 		var repeated *evidence.FootprintStatement
 		for i, s := range f.Statements {
 			all += s.Calls
+			if classes := p.Step.ByClass(s.ID); classes[capacity.ClassCommit] > classes[capacity.ClassCPU]+classes[capacity.ClassQueue] {
+				continue // rows written one by one: CommitBound says what they wait for
+			}
 			if s.Calls >= minRepeats && s.Rows <= perRow*s.Calls && s.Calls > worst {
 				repeated, worst = &f.Statements[i], s.Calls
 			}

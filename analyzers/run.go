@@ -15,7 +15,13 @@ import (
 var All = []*Analyzer{
 	MissingIndex,
 	NPlusOne,
+	TransactionConflicts,
 	LockContention,
+	IdleInTransaction,
+	CommitBound,
+	ConnectionChurn,
+	SmallPool,
+	StarvedServer,
 	BlockingSideEffect,
 	QueueBacklog,
 	BusiestStation,

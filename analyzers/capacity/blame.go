@@ -25,25 +25,38 @@ type Blame struct {
 // whoever holds one: by holding time. A queue is never a cause while something
 // makes its servers slow (the container rule).
 func (s *Step) Blame(claim Claim) Blame {
-	l := s.Ledger
-	if l == nil {
+	if s.Ledger == nil {
 		return Blame{}
 	}
+	cpu := s.cpuShare(claim)
+	return s.blame(claim, cpu, s.holdShare(claim, cpu), cpu)
+}
+
+// BlameQueue is Blame for a cause that is the queue itself, whoever is being
+// served: a pool with too few connections, a processor that is taken away. pool
+// and cpu are the shares of those that wait for a connection and for a processor
+// that wait because of it.
+func (s *Step) BlameQueue(claim Claim, pool, cpu float64) Blame {
+	if s.Ledger == nil {
+		return Blame{}
+	}
+	return s.blame(claim, cpu, pool, s.cpuShare(claim))
+}
+
+func (s *Step) blame(claim Claim, queue, pool, cpu float64) Blame {
 	missing := s.missing()
-	var b Blame
-	b.CPU = s.cpuShare(claim)
-	hold := s.holdShare(claim, b.CPU)
+	b := Blame{CPU: cpu}
 	var all float64
-	for _, e := range l.Time {
+	for _, e := range s.Ledger.Time {
 		if len(missing) > 0 && !slices.Contains(missing, e.Endpoint) {
 			continue
 		}
 		all += e.Amount
 		switch e.Class {
 		case ClassQueue:
-			b.Load += e.Amount * b.CPU
+			b.Load += e.Amount * queue
 		case ClassPool:
-			b.Load += e.Amount * hold
+			b.Load += e.Amount * pool
 		default:
 			b.Load += e.Amount * claim(e.Key)
 		}

@@ -165,7 +165,7 @@ func (b *builder) sessions() {
 		if f, ok := scale[r.Statement]; ok && r.State == active {
 			r.AAS *= f
 		}
-		class := classOf(r)
+		class := ClassOf(r)
 		key := Key{Class: class, Statement: r.Statement}
 		client := r.Backend == "client backend"
 		if !client && r.Backend != "parallel worker" {
@@ -309,7 +309,8 @@ func (b *builder) queuedShare() float64 {
 	return queue / (run + queue)
 }
 
-func classOf(r evidence.Activity) Class {
+// ClassOf returns what sessions that are counted in r were doing.
+func ClassOf(r evidence.Activity) Class {
 	if strings.HasPrefix(r.State, "idle in transaction") {
 		return ClassIdleTx
 	}
