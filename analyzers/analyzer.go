@@ -74,9 +74,25 @@ type Finding struct {
 	// request is within its objective.
 	Fails bool
 
-	Exhibits []Exhibit
-	Remedy   *Remedy // nil where there is nothing to try
-	Caveats  []string
+	Exhibits []Exhibit // figures that speak for it
+	// Against holds the figures that speak against it, or bound what it can
+	// explain. Run adds those that every finding has.
+	Against []Exhibit
+	Caveats []string // what speaks against it, in words
+	// Rival is the next best explanation of the same requests; nil where there
+	// is none.
+	Rival *Rival
+
+	Remedy *Remedy // nil where there is nothing to try
+}
+
+// A Rival is another explanation of the requests that a finding explains.
+type Rival struct {
+	Cause string  // the analyzer's name; a station's where no analyzer names it, for all stations of its bound
+	Name  string  // of its subject; empty for a station
+	Share float64 // as Finding.Share
+
+	found bool // it is a finding, too
 }
 
 // An Exhibit is a figure behind a finding.

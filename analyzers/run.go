@@ -3,6 +3,7 @@ package analyzers
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -78,7 +79,9 @@ func Run(r *evidence.Run, m *capacity.Model, as []*Analyzer) ([]Finding, []Skip,
 		return cmp.Or(cmp.Compare(b.Share, a.Share), cmp.Compare(b.Load, a.Load))
 	})
 	for i := range found {
-		found[i].Confidence = confidence(step, found, i)
+		found[i].Rival = rival(step, found, i)
+		found[i].Confidence = confidence(step, found[i])
+		found[i].Against = append(found[i].Against, against(step, window, found[i])...)
 	}
 	return found, skipped, nil
 }
@@ -103,8 +106,7 @@ func skipAll(as []*Analyzer, reason string) []Skip {
 // confidence is how much of the slow requests' time was measured, lowered where
 // the next best finding explains nearly as much of it. Time that was inferred
 // counts half.
-func confidence(s *capacity.Step, found []Finding, i int) float64 {
-	f := found[i]
+func confidence(s *capacity.Step, f Finding) float64 {
 	if f.Fails && f.Share == 0 {
 		return 0.9 // counted jobs, not sampled time
 	}
@@ -112,18 +114,64 @@ func confidence(s *capacity.Step, found []Finding, i int) float64 {
 	if s.InFlight > 0 && s.Ledger != nil {
 		covered -= s.Ledger.Inferred / s.InFlight / 2
 	}
-	var rival float64
-	for j, g := range found {
-		if j != i {
-			rival = max(rival, g.Share)
-		}
-	}
 	margin := 1.0
-	if f.Share > 0 {
-		margin = max(0, 1-rival/f.Share)
+	if f.Share > 0 && f.Rival != nil && f.Rival.found {
+		margin = max(0, 1-f.Rival.Share/f.Share)
 	}
 	return min(1, max(0, covered)) * (0.5 + 0.5*margin)
 }
+
+// rival returns the next best explanation: another finding or, where there is
+// none, the heaviest station that is short of something else than the finding is.
+func rival(s *capacity.Step, found []Finding, i int) *Rival {
+	f := found[i]
+	if f.Share == 0 {
+		return nil // holds up no request that another could explain
+	}
+	var best *Rival
+	for j, g := range found {
+		if j != i && g.Share > 0 && (best == nil || g.Share > best.Share) {
+			best = &Rival{Cause: g.Cause, Name: g.Subject.Name, Share: g.Share, found: true}
+		}
+	}
+	if best != nil || s.Ledger == nil {
+		return best
+	}
+	for _, st := range s.Stations { // heaviest first
+		if st.Bound == f.Bound {
+			continue
+		}
+		share := s.Blame(func(k capacity.Key) float64 { return is(k.Class.Bound() == st.Bound) }).Share
+		if share >= minShare && (best == nil || share > best.Share) {
+			best = &Rival{Cause: st.Name, Share: share}
+		}
+	}
+	return best
+}
+
+// against returns what bounds every finding: the requests' time that nobody
+// measured, the part that was inferred, and how well the shares are known.
+func against(s *capacity.Step, w evidence.Window, f Finding) []Exhibit {
+	if f.Share == 0 {
+		return nil
+	}
+	var out []Exhibit
+	unknown := s.Blame(func(k capacity.Key) float64 { return is(k.Class == capacity.ClassOther) }).Share
+	if unknown >= minShown {
+		out = append(out, Exhibit{"these requests' time that nothing explains", unknown, "share", "latency less all that was attributed"})
+	}
+	if s.InFlight > 0 && s.Ledger != nil && s.Ledger.Inferred/s.InFlight >= minShown {
+		out = append(out, Exhibit{"time taken for waiting for a processor because processors were short", s.Ledger.Inferred / s.InFlight, "share", "no counter shows it"})
+	}
+	if f.Subject.Statement != "" && w.Sessions != nil && w.Sessions.Samples > 0 {
+		out = append(out, Exhibit{"sampling error of the share (95 %)", 1.96 * math.Sqrt(f.Share*(1-min(1, f.Share))/float64(w.Sessions.Samples)), "share",
+			fmt.Sprintf("binomial, %d looks at pg_stat_activity", w.Sessions.Samples)})
+	}
+	return out
+}
+
+// minShown: a doubt about less than a hundredth of the time is no doubt.
+const minShown = 0.01
 
 // heaviest returns the endpoint on which the claim weighs most.
 func heaviest(s *capacity.Step, claim capacity.Claim) string {

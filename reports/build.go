@@ -143,13 +143,22 @@ func causeDoc(f analyzers.Finding) causePart {
 
 func findingDoc(f analyzers.Finding) findingPart {
 	p := findingPart{causePart: causeDoc(f), Fails: f.Fails, Caveats: slices.Clone(f.Caveats)}
-	for _, e := range f.Exhibits {
-		p.Exhibits = append(p.Exhibits, exhibitPart{e.Name, number(e.Value), e.Unit, e.Source})
+	p.Exhibits, p.Against = exhibits(f.Exhibits), exhibits(f.Against)
+	if v := f.Rival; v != nil {
+		p.Rival = &rivalPart{v.Cause, v.Name, number(v.Share)}
 	}
 	if f.Remedy != nil {
 		p.Remedy = &remedyPart{f.Remedy.Title, f.Remedy.SQL}
 	}
 	return p
+}
+
+func exhibits(es []analyzers.Exhibit) []exhibitPart {
+	var out []exhibitPart
+	for _, e := range es {
+		out = append(out, exhibitPart{e.Name, number(e.Value), e.Unit, e.Source})
+	}
+	return out
 }
 
 func objectiveDoc(o scenarios.Objective) objectivePart {

@@ -155,10 +155,19 @@ type causePart struct {
 // findingPart is a cause with its evidence.
 type findingPart struct {
 	causePart
-	Fails    bool          `json:"fails"` // The system falls short because of it although every request is within its objective.
-	Exhibits []exhibitPart `json:"exhibits"`
+	Fails    bool          `json:"fails"`                        // The system falls short because of it although every request is within its objective.
+	Exhibits []exhibitPart `json:"exhibits"`                     // Figures that speak for it.
+	Against  []exhibitPart `json:"against"`                      // Figures that speak against it, or bound what it can explain.
+	Rival    *rivalPart    `json:"rival" jsonschema:"nullable"`  // The next best explanation of the same requests; null where there is none.
 	Remedy   *remedyPart   `json:"remedy" jsonschema:"nullable"` // What to try; null where there is nothing.
-	Caveats  []string      `json:"caveats"`                      // What speaks against it.
+	Caveats  []string      `json:"caveats"`                      // What speaks against it, in words.
+}
+
+// rivalPart is another explanation of the requests that a finding explains.
+type rivalPart struct {
+	Cause string `json:"cause"` // Name of the analyzer, or of a station that no analyzer names.
+	Name  string `json:"name"`  // Of what is at fault; empty for a station.
+	Share number `json:"share"` // Part of the requests in flight that it explains.
 }
 
 // exhibitPart is a figure behind a finding.

@@ -189,6 +189,7 @@ func (v view) At() string            { return v.judgedStep().offered() }
 func (v view) J() int                { return *v.Judged }
 func (s stepPart) Offered() string   { return s.offered() }
 func (j judgmentPart) Says() string  { return j.says() }
+func (r rivalPart) Says() string     { return r.says() }
 func (v view) Started() string {
 	if v.Run.Started.IsZero() {
 		return ""

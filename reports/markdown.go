@@ -230,14 +230,16 @@ func mdFinding(m *md, f findingPart) {
 		m.printf("- **With** %s\n", code(fit(f.Subject.Detail, 1000)))
 	}
 	for _, e := range first(f.Exhibits, 20) {
-		m.printf("- **For** %s: %s", prose(e.Name), prose(inUnit(e.Value, e.Unit)))
-		if e.Source != "" {
-			m.printf(" (%s)", prose(e.Source))
-		}
-		m.printf("\n")
+		m.printf("- **For** %s\n", prose(e.says()))
+	}
+	for _, e := range first(f.Against, 20) {
+		m.printf("- **Against** %s\n", prose(e.says()))
 	}
 	for _, c := range first(f.Caveats, 20) {
 		m.printf("- **Against** %s\n", prose(c))
+	}
+	if f.Rival != nil {
+		m.printf("- **Next best** %s\n", prose(f.Rival.says()))
 	}
 	if f.Remedy != nil {
 		m.printf("\n**What to do:** %s\n", prose(f.Remedy.Title))

@@ -168,6 +168,24 @@ func (c causePart) figures() string {
 	return strings.Join(s, " · ")
 }
 
+// says is an exhibit in words: "blocks a call: 4 210 blocks (pg_stat_statements)".
+func (e exhibitPart) says() string {
+	s := e.Name + ": " + inUnit(e.Value, e.Unit)
+	if e.Source != "" {
+		s += " (" + e.Source + ")"
+	}
+	return s
+}
+
+// says is a rival in words: "n-plus-one (GET /inbox), 11 %".
+func (r rivalPart) says() string {
+	s := r.Cause
+	if r.Name != "" {
+		s += " (" + fit(r.Name, 160) + ")"
+	}
+	return s + ", " + share(r.Share)
+}
+
 // says is a judgment in words.
 func (j judgmentPart) says() string {
 	figure := seconds

@@ -169,14 +169,17 @@ func (t *text) finding(f findingPart) {
 	}
 	t.entry("with", f.Subject.Detail)
 	for i, e := range f.Exhibits {
-		s := e.Name + " " + inUnit(e.Value, e.Unit)
-		if e.Source != "" {
-			s += " (" + e.Source + ")"
-		}
-		t.entry([]string{"for", ""}[min(i, 1)], s)
+		t.entry([]string{"for", ""}[min(i, 1)], e.says())
 	}
-	for i, c := range f.Caveats {
-		t.entry([]string{"against", ""}[min(i, 1)], c)
+	var against []string
+	for _, e := range f.Against {
+		against = append(against, e.says())
+	}
+	for i, s := range append(against, f.Caveats...) {
+		t.entry([]string{"against", ""}[min(i, 1)], s)
+	}
+	if f.Rival != nil {
+		t.entry("next best", f.Rival.says())
 	}
 }
 
