@@ -16,83 +16,42 @@ type Portion struct {
 	Share    float64
 }
 
-// Mix returns the mix of s.
+// Mix returns the mix of s: the zero Mix if s does not hold together.
 func (s *Scenario) Mix() Mix {
-	index := map[string]int{}
-	for i, e := range s.Endpoints {
-		index[e.Name] = i
+	m, err := NewModel(s)
+	if err != nil {
+		return Mix{}
 	}
-	visits := make([]float64, len(s.Endpoints)) // per session
-	var think Seconds
-	visit := func(node *Node, endpoint string, v float64) {
-		i, ok := index[endpoint]
-		if !ok {
-			return
-		}
-		visits[i] += v
-		t := s.Endpoints[i].Think
-		if node != nil && node.Think != nil {
-			t = node.Think
-		}
-		if t != nil {
-			think += Seconds(v) * t.Average()
-		}
-	}
-	for _, p := range s.Personas {
-		for _, name := range p.Start {
-			visit(nil, name, p.Share)
-		}
-		for i, v := range p.Visits() {
-			visit(&p.Journey[i], p.Journey[i].Endpoint, v*p.Share)
-		}
-	}
-	var m Mix
-	for _, v := range visits {
-		m.Requests += v
-	}
-	if m.Requests == 0 {
-		return m
-	}
-	m.Think = think / Seconds(m.Requests)
-	for i, e := range s.Endpoints {
-		route := e.Route()
-		j := slices.IndexFunc(m.Endpoints, func(p Portion) bool { return p.Endpoint == route })
-		if j < 0 {
-			j = len(m.Endpoints)
-			m.Endpoints = append(m.Endpoints, Portion{Endpoint: route})
-		}
-		m.Endpoints[j].Share += visits[i] / m.Requests
-	}
-	return m
+	return m.Mix()
 }
 
-// Visits returns how often, on average, a session comes by each node of the
-// journey: the chain is followed until hardly anybody is left.
-func (p *Persona) Visits() []float64 {
-	total := make([]float64, len(p.Journey))
-	if len(p.Journey) == 0 {
-		return total
+// Mix returns the mix of the model's scenario.
+func (m *Model) Mix() Mix {
+	endpoints := m.Scenario.Endpoints
+	visits := make([]float64, len(endpoints)) // per session
+	var think Seconds
+	for i, p := range m.Scenario.Personas {
+		m.flow(i, func(_ spot, endpoint int, v float64, t Seconds) {
+			visits[endpoint] += v * p.Share
+			think += Seconds(v*p.Share) * t
+		})
 	}
-	index := map[string]int{}
-	for i, n := range p.Journey {
-		index[n.Name] = i
+	var mix Mix
+	for _, v := range visits {
+		mix.Requests += v
 	}
-	at := make([]float64, len(p.Journey))
-	at[0] = 1
-	// A journey that ends once in a thousand steps needs about 20,000 rounds.
-	for left, round := 1.0, 0; left > 1e-9 && round < 100_000; round++ {
-		next := make([]float64, len(at))
-		left = 0
-		for i, here := range at {
-			total[i] += here
-			for _, e := range p.Journey[i].To {
-				if j, ok := index[e.To]; ok {
-					next[j] += here * e.Share
-					left += here * e.Share
-				}
-			}
+	if mix.Requests == 0 {
+		return mix
+	}
+	mix.Think = think / Seconds(mix.Requests)
+	for i := range endpoints {
+		route := endpoints[i].Route()
+		j := slices.IndexFunc(mix.Endpoints, func(p Portion) bool { return p.Endpoint == route })
+		if j < 0 {
+			j = len(mix.Endpoints)
+			mix.Endpoints = append(mix.Endpoints, Portion{Endpoint: route})
 		}
-		at = next
+		mix.Endpoints[j].Share += visits[i] / mix.Requests
 	}
-	return total
+	return mix
 }

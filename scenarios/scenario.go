@@ -66,6 +66,7 @@ type Source struct {
 	Name   string    `json:"name"`             // "user.n"; templates use it as ${user.n}
 	Range  *[2]int64 `json:"range,omitempty"`  // whole numbers, both ends included
 	Choice []string  `json:"choice,omitempty"` // one of these; also the column of a data feed
+	Row    string    `json:"row,omitempty"`    // of Choice: the source whose Range, from 1, numbers the value; for several columns of one row
 	Text   string    `json:"text,omitempty"`   // a template over other sources
 	Unique string    `json:"unique,omitempty"` // a template whose ${unique} never comes twice, not even in another run
 	Words  *[2]int   `json:"words,omitempty"`  // prose of so many words
@@ -152,9 +153,10 @@ type Node struct {
 type Repeat struct {
 	Times     *[2]int  `json:"times,omitempty"`     // uniform, both ends included
 	Geometric float64  `json:"geometric,omitempty"` // probability of another round; at least one
-	Max       int      `json:"max,omitempty"`       // of Geometric; 0: no bound
+	Max       int      `json:"max,omitempty"`       // of Geometric and Each; 0: no bound
 	Choice    []Rounds `json:"choice,omitempty"`    // shares sum to 1
 	Each      string   `json:"each,omitempty"`      // once for each value that this extracted variable has; the round uses the value
+	About     int      `json:"about,omitempty"`     // values to expect for Each, where the mix is foretold; 0: a few
 }
 
 // Rounds is so many rounds, and how often it is that many.

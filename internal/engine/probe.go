@@ -100,29 +100,28 @@ func (p *Prober) walk(ctx context.Context, w way) (lost bool, err error) {
 		return false, err
 	}
 	for _, i := range w.before {
-		if !p.u.can(i) {
+		if !p.u.Can(i) {
 			return false, p.missing(i)
 		}
 		if r := p.u.send(ctx, ctx, i, time.Now()); r.Err != "" {
 			return r.Status == 0, fmt.Errorf("%s on the way there: %s", r.Endpoint, r.Err)
 		}
 	}
-	if !p.u.can(w.endpoint) {
+	if !p.u.Can(w.endpoint) {
 		return false, p.missing(w.endpoint)
 	}
 	p.way, p.sent, p.prepared = w, 0, true
 	p.lists = map[int][]string{}
-	for _, s := range p.w.endpoints[w.endpoint].extracted {
+	for _, s := range p.w.model.Needs(w.endpoint) {
 		p.lists[s] = slices.Clone(p.u.vars[s].list)
 	}
 	return false, nil
 }
 
 func (p *Prober) missing(endpoint int) error {
-	e := &p.w.endpoints[endpoint]
-	for _, s := range e.extracted {
+	for _, s := range p.w.model.Needs(endpoint) {
 		if len(p.u.vars[s].list) == 0 {
-			return fmt.Errorf("no answer has a value for ${%s} of %s", p.w.slots[s].name, e.route)
+			return fmt.Errorf("no answer has a value for ${%s} of %s", p.w.slots[s].name, p.w.endpoints[endpoint].route)
 		}
 	}
 	return nil
@@ -141,13 +140,12 @@ func (p *Prober) Send(ctx context.Context) (Result, error) {
 		}
 		p.prepared = true
 	}
-	e := &p.w.endpoints[p.way.endpoint]
-	for _, s := range e.sources { // what is not tied to earlier requests is drawn anew
+	for _, s := range p.w.endpoints[p.way.endpoint].sources { // what is not tied to earlier requests is drawn anew
 		if !p.tied(s) {
 			p.u.vars[s].at = 0
 		}
 	}
-	for _, s := range e.extracted {
+	for _, s := range p.w.model.Needs(p.way.endpoint) {
 		v, list := &p.u.vars[s], p.lists[s]
 		v.list = append(v.list[:0], list...) // the previous answer may have bound it anew
 		v.cur, v.at = list[p.sent%len(list)], p.u.request+1
@@ -188,23 +186,23 @@ func (p *Prober) leave() {
 
 // ways returns how to get to the endpoint, the cheapest first: for each persona
 // who requests it what the persona does at the start, then whatever binds the
-// variables. Journeys need not be followed edge by edge: what a request costs
-// depends on who sends it for what, not on the page before.
+// variables.
 func (p *Prober) ways(route string) []way {
 	var all []way
+	m := p.w.model
 	for i := range p.w.personas {
-		who := &p.w.personas[i]
-		for k, e := range who.start {
+		start := m.Start(i)
+		for k, e := range start {
 			if p.w.endpoints[e].route == route {
-				all = append(all, way{i, who.start[:k], e, p.w.cost(who.start[:k])})
+				all = append(all, way{i, start[:k], e, m.Cost(start[:k])})
 			}
 		}
-		for _, n := range who.nodes {
-			if p.w.endpoints[n.endpoint].route != route {
+		for _, e := range m.Requests(i) {
+			if p.w.endpoints[e].route != route {
 				continue
 			}
-			if before, ok := p.w.path(who, n.endpoint); ok {
-				all = append(all, way{i, before, n.endpoint, p.w.cost(before)})
+			if before, ok := m.Way(i, e); ok {
+				all = append(all, way{i, before, e, m.Cost(before)})
 			}
 		}
 	}

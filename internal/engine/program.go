@@ -21,7 +21,8 @@ type program struct {
 	base      *url.URL
 	perUserIP bool
 	timeout   scenarios.Seconds
-	slots     []slot // one for each variable
+	model     *scenarios.Model // decides what users do
+	slots     []slot           // one for each of its variables
 	endpoints []endpoint
 	personas  []persona
 	headers   []namedText // of every request
@@ -31,6 +32,8 @@ type program struct {
 type slot struct {
 	name   string
 	source *scenarios.Source // nil: extracted
+	law    *scenarios.Law    // of a Range or Choice: how often its values are drawn
+	row    int               // slot that says which value of Choice it is; -1: law does
 	text   text              // of a Text or Unique source
 	pool   *pool             // of an exclusive source
 }
@@ -45,9 +48,7 @@ type endpoint struct {
 	extract       []extraction
 	expect        scenarios.Expect
 	checks        []check
-	think         *scenarios.Think
 	stay          bool  // a redirect is what it expects
-	extracted     []int // slots that an answer must have filled before this can be requested
 	sources       []int // slots that data fill, those behind texts included
 }
 
@@ -68,20 +69,8 @@ type check struct {
 }
 
 type persona struct {
-	start     []int // endpoints
-	nodes     []node
+	index     int   // in the model
 	exclusive []int // slots of exclusive sources
-}
-
-type node struct {
-	endpoint int
-	think    *scenarios.Think
-	to       []edge
-}
-
-type edge struct {
-	node  int // -1: end
-	share float64
 }
 
 // text is a template whose variables are slots.
@@ -104,7 +93,11 @@ func compile(o Options) (*program, error) {
 	if err != nil || base.Host == "" {
 		return nil, fmt.Errorf("engine: target %q is no base URL", o.Plan.Target)
 	}
-	c := &compiler{p: &program{base: base, perUserIP: s.ClientIP == scenarios.PerUser, timeout: s.Timeout}, slot: map[string]int{}}
+	model, err := scenarios.NewModel(s)
+	if err != nil {
+		return nil, fmt.Errorf("engine: %w", err)
+	}
+	c := &compiler{p: &program{model: model, base: base, perUserIP: s.ClientIP == scenarios.PerUser, timeout: s.Timeout}, slot: map[string]int{}}
 	if c.p.timeout == 0 {
 		c.p.timeout = scenarios.DefaultTimeout
 	}
@@ -112,14 +105,10 @@ func compile(o Options) (*program, error) {
 	if len(c.errs) > 0 {
 		return nil, fmt.Errorf("engine: scenario %s: %w", s.Name, errors.Join(c.errs...))
 	}
-	if len(c.p.personas) == 0 {
-		return nil, fmt.Errorf("engine: scenario %s has no personas", s.Name)
-	}
 	return c.p, nil
 }
 
-// compiler collects errors: a scenario from a file was checked, but one that
-// came as JSON may be anything.
+// compiler collects errors.
 type compiler struct {
 	p    *program
 	slot map[string]int
@@ -131,18 +120,21 @@ func (c *compiler) bad(format string, args ...any) {
 }
 
 func (c *compiler) scenario(s *scenarios.Scenario) {
-	add := func(name string, source *scenarios.Source) {
-		if _, ok := c.slot[name]; !ok {
-			c.slot[name] = len(c.p.slots)
-			c.p.slots = append(c.p.slots, slot{name: name, source: source})
-		}
+	for i, name := range c.p.model.Vars {
+		c.slot[name] = i
+		c.p.slots = append(c.p.slots, slot{name: name, row: -1})
 	}
 	for i := range s.Data {
-		add(s.Data[i].Name, &s.Data[i])
-	}
-	for _, e := range s.Endpoints {
-		for _, x := range e.Extract {
-			add(x.Var, nil)
+		d, slot := &s.Data[i], &c.p.slots[c.slot[s.Data[i].Name]]
+		if slot.source = d; d.Range != nil || len(d.Choice) > 0 {
+			slot.law = d.Law()
+		}
+		if d.Row != "" {
+			row, ok := c.slot[d.Row]
+			if !ok {
+				c.bad("data %s: there is no %s", d.Name, d.Row)
+			}
+			slot.row = row
 		}
 	}
 	for i := range c.p.slots {
@@ -151,13 +143,11 @@ func (c *compiler) scenario(s *scenarios.Scenario) {
 		}
 	}
 	c.p.headers = c.header(s.Headers)
-	index := map[string]int{}
 	for i := range s.Endpoints {
-		index[s.Endpoints[i].Name] = i
 		c.p.endpoints = append(c.p.endpoints, c.endpoint(&s.Endpoints[i]))
 	}
 	for i := range s.Personas {
-		c.p.personas = append(c.p.personas, c.persona(&s.Personas[i], index))
+		c.p.personas = append(c.p.personas, c.persona(i))
 	}
 }
 
@@ -196,7 +186,7 @@ func (c *compiler) endpoint(e *scenarios.Endpoint) endpoint {
 		route: e.Route(), method: e.Method,
 		path: c.text(e.Path, false), json: c.text(e.JSON, false), body: c.text(e.Body, false),
 		headers: c.header(e.Header), hasForm: e.Form != nil,
-		expect: e.Expect, think: e.Think,
+		expect: e.Expect,
 	}
 	out.stay = slices.ContainsFunc(e.Expect.Status, func(s int) bool { return s/100 == 3 })
 	if !strings.HasPrefix(e.Path, "/") {
@@ -211,26 +201,25 @@ func (c *compiler) endpoint(e *scenarios.Endpoint) endpoint {
 	for _, f := range e.Expect.JSON {
 		out.checks = append(out.checks, check{c.path(f.Name), f.Name, f.Value})
 	}
-	var need func(t text)
-	need = func(t text) {
+	var need func(slot int)
+	needText := func(t text) {
 		for _, p := range t {
-			switch {
-			case p.slot < 0:
-			case c.p.slots[p.slot].source == nil:
-				if !slices.Contains(out.extracted, p.slot) {
-					out.extracted = append(out.extracted, p.slot)
-				}
-			case !slices.Contains(out.sources, p.slot): // also what stops circles
-				out.sources = append(out.sources, p.slot)
-				need(c.p.slots[p.slot].text)
-			}
+			need(p.slot)
 		}
 	}
-	need(out.path)
-	need(out.json)
-	need(out.body)
+	need = func(i int) {
+		if i < 0 || c.p.slots[i].source == nil || slices.Contains(out.sources, i) { // also what stops circles
+			return
+		}
+		out.sources = append(out.sources, i)
+		need(c.p.slots[i].row)
+		needText(c.p.slots[i].text)
+	}
+	needText(out.path)
+	needText(out.json)
+	needText(out.body)
 	for _, f := range slices.Concat(out.form, out.headers, c.p.headers) {
-		need(f.text)
+		needText(f.text)
 	}
 	return out
 }
@@ -243,54 +232,15 @@ func (c *compiler) path(s string) scenarios.JSONPath {
 	return p
 }
 
-func (c *compiler) persona(p *scenarios.Persona, endpoints map[string]int) persona {
-	var out persona
-	find := func(name string) int {
-		i, ok := endpoints[name]
-		if !ok {
-			c.bad("persona %s: there is no endpoint %q", p.Name, name)
-		}
-		return i
-	}
-	for _, name := range p.Start {
-		out.start = append(out.start, find(name))
-	}
-	index := map[string]int{scenarios.End: -1}
-	for i, n := range p.Journey {
-		index[n.Name] = i
-	}
-	for _, n := range p.Journey {
-		nd := node{endpoint: find(n.Endpoint), think: n.Think}
-		if nd.think == nil && nd.endpoint < len(c.p.endpoints) {
-			nd.think = c.p.endpoints[nd.endpoint].think
-		}
-		for _, e := range n.To {
-			i, ok := index[e.To]
-			if !ok {
-				c.bad("persona %s: %s leads to %q, which is not in the journey", p.Name, n.Name, e.To)
-			}
-			nd.to = append(nd.to, edge{i, e.Share})
-		}
-		out.nodes = append(out.nodes, nd)
-	}
-	if len(out.start)+len(out.nodes) == 0 {
-		c.bad("persona %s does nothing", p.Name)
-	}
-	if len(c.errs) > 0 {
-		return out
-	}
-	use := func(endpoint int) {
-		for _, i := range c.p.endpoints[endpoint].sources {
-			if c.p.slots[i].source.Exclusive && !slices.Contains(out.exclusive, i) {
-				out.exclusive = append(out.exclusive, i)
+// persona notes what its users may hold alone.
+func (c *compiler) persona(i int) persona {
+	out := persona{index: i}
+	for _, endpoint := range slices.Concat(c.p.model.Start(i), c.p.model.Requests(i)) {
+		for _, k := range c.p.endpoints[endpoint].sources {
+			if c.p.slots[k].source.Exclusive && !slices.Contains(out.exclusive, k) {
+				out.exclusive = append(out.exclusive, k)
 			}
 		}
-	}
-	for _, i := range out.start {
-		use(i)
-	}
-	for _, n := range out.nodes {
-		use(n.endpoint)
 	}
 	return out
 }

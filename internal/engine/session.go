@@ -35,85 +35,63 @@ func (p *pace) wait(until time.Time) bool {
 // begin. sink gets the results.
 //
 // A failed request is a page that did not work: the user looks at it as long as
-// at any other and goes on with the journey. Only without what start does
-// (being logged in) nothing else makes sense, and the session ends. Since a
-// user thinks in any case, a target that refuses everything is not stormed.
+// at any other and goes on. Since a user thinks in any case, a target that
+// refuses everything is not stormed.
 func (u *user) session(p *pace, persona *persona, at time.Time, sink Sink) (end time.Time) {
-	w := &walk{u, p, persona, at, sink}
-	for _, endpoint := range persona.start {
-		if ok, more := w.step(endpoint, u.endpoints[endpoint].think); !ok || !more {
-			return w.at
-		}
+	s := &session{u, p, at, sink}
+	w := u.model.Walk(persona.index, u.rng)
+	first := w.Next(true, u)
+	if first.Endpoint < 0 {
+		return at
 	}
-	return w.journey(0)
+	ok, more := s.step(first)
+	if more {
+		s.follow(w, ok)
+	}
+	return s.at
 }
 
-// A walk is a session under way.
-type walk struct {
+// A session is one that is under way.
+type session struct {
 	*user
-	pace    *pace
-	persona *persona
-	at      time.Time // when the next request is due
-	sink    Sink
+	pace *pace
+	at   time.Time // when the next request is due
+	sink Sink
 }
 
-// step sends a request and thinks. ok: the answer was in order; more: there is
-// time for another one. Neither if the request could not be sent.
-func (w *walk) step(endpoint int, think *scenarios.Think) (ok, more bool) {
-	if !w.can(endpoint) || w.pace.wanted != nil && !w.pace.wanted() {
+// follow goes on by the walk to its end.
+func (s *session) follow(w *scenarios.Walk, ok bool) {
+	for more := true; more; {
+		m := w.Next(ok, s.user)
+		if !s.think(m.Think) || m.Endpoint < 0 {
+			return
+		}
+		ok, more = s.step(m)
+	}
+}
+
+// step sends a request. ok: the answer was in order; more: there may be another
+// one. Neither if the request could not be sent.
+func (s *session) step(m scenarios.Move) (ok, more bool) {
+	if !s.Can(m.Endpoint) || s.pace.wanted != nil && !s.pace.wanted() {
 		return false, false
 	}
-	first := !w.sent
-	r := w.send(w.pace.load, w.pace.requests, endpoint, w.at)
+	first := !s.sent
+	s.bind(m.Bind)
+	r := s.send(s.pace.load, s.pace.requests, m.Endpoint, s.at)
 	if r.Err == unsent {
 		if first {
-			w.sink.Dropped(1)
+			s.sink.Dropped(1)
 		}
 		return false, false
 	}
-	w.sink.Result(r)
-	w.at = r.End
-	return r.Err == "", w.think(think)
+	s.sink.Result(r)
+	s.at = r.End
+	return r.Err == "", true
 }
 
 // think returns after the think time; false: the load is over before.
-func (w *walk) think(t *scenarios.Think) bool {
-	if t != nil {
-		w.at = w.at.Add(t.Sample(w.rng).Duration())
-	}
-	return w.pace.wait(w.at)
-}
-
-// journey follows the graph from a node on; -1: it is over.
-func (w *walk) journey(node int) (end time.Time) {
-	for node >= 0 && node < len(w.persona.nodes) {
-		n := &w.persona.nodes[node]
-		if _, more := w.step(n.endpoint, n.think); !more {
-			break
-		}
-		node = w.choose(w.persona, n.to)
-	}
-	return w.at
-}
-
-// choose draws where to go next among the edges that can be taken; -1: nowhere.
-func (u *user) choose(p *persona, to []edge) int {
-	open := func(e edge) bool { return e.node < 0 || u.can(p.nodes[e.node].endpoint) }
-	sum := 0.0
-	for _, e := range to {
-		if open(e) {
-			sum += e.share
-		}
-	}
-	x, last := u.rng.Float64()*sum, -1
-	for _, e := range to {
-		if e.share == 0 || !open(e) {
-			continue
-		}
-		if last = e.node; x < e.share {
-			break
-		}
-		x -= e.share
-	}
-	return last
+func (s *session) think(t scenarios.Seconds) bool {
+	s.at = s.at.Add(t.Duration())
+	return s.pace.wait(s.at)
 }

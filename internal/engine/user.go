@@ -3,8 +3,11 @@ package engine
 import (
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/scalecheck/scalecheck/scenarios"
 )
 
 // A user is one session: its choices, its variables, its cookies.
@@ -16,6 +19,7 @@ type user struct {
 	ip      string
 	unique  string  // what ${unique} is
 	vars    []value // by slot
+	bound   []bound // values that the session comes back to
 	request uint32  // number of the request that variables are drawn for
 	sent    bool    // anything at all
 	stay    bool    // where a redirect leads is not asked for
@@ -58,16 +62,19 @@ func (u *user) close() {
 	}
 }
 
-// can reports whether all variables that the endpoint takes from earlier
+// Can reports whether all variables that the endpoint takes from earlier
 // answers have a value.
-func (u *user) can(endpoint int) bool {
-	for _, s := range u.endpoints[endpoint].extracted {
+func (u *user) Can(endpoint int) bool {
+	for _, s := range u.model.Needs(endpoint) {
 		if len(u.vars[s].list) == 0 {
 			return false
 		}
 	}
 	return true
 }
+
+// Values returns what the latest answer has bound the variable to.
+func (u *user) Values(variable int) []string { return u.vars[variable].list }
 
 // reserve takes what no other user may hold, for all that the persona may come
 // to request; false: nothing is left.
@@ -83,36 +90,83 @@ func (u *user) reserve(p *persona) bool {
 	return true
 }
 
+// A bound is the n-th value that the session uses for a variable.
+type bound struct {
+	slot, n int
+	value   string
+}
+
+// bind makes variables stand for given values in the next request.
+func (u *user) bind(all []scenarios.Binding) {
+	for _, b := range all {
+		v := b.Value
+		if b.N > 0 {
+			v = u.numbered(b.Var, b.N)
+		}
+		u.vars[b.Var].cur, u.vars[b.Var].at = v, u.request+1
+	}
+}
+
+// numbered returns the n-th value for a slot: one that has no other number, if
+// the slot has more.
+func (u *user) numbered(i, n int) string {
+	for _, b := range u.bound {
+		if b.slot == i && b.n == n {
+			return b.value
+		}
+	}
+	v := ""
+	for range 20 { // a source with fewer values than numbers has to repeat itself
+		v = u.draw(i)
+		if !slices.ContainsFunc(u.bound, func(b bound) bool { return b.slot == i && b.value == v }) {
+			break
+		}
+	}
+	u.bound = append(u.bound, bound{i, n, v})
+	return v
+}
+
 // value returns what slot i stands for in the current request.
 func (u *user) value(i int) string {
 	v, s := &u.vars[i], &u.slots[i]
 	if v.at == u.request {
 		return v.cur
 	}
-	src := s.source
-	if src == nil {
-		if len(v.list) == 0 {
+	if src := s.source; v.at > 0 && src != nil {
+		if !src.PerRequest && src.Text == "" && s.row < 0 {
+			return v.cur // drawn for the session
+		}
+		if src.Locality > 0 && u.rng.Float64() < src.Locality {
+			v.at = u.request
+			return v.cur
+		}
+	}
+	v.at = u.request // before the draw: a text that uses itself ends here
+	v.cur = u.draw(i)
+	return v.cur
+}
+
+// draw returns a new value for slot i.
+func (u *user) draw(i int) string {
+	s := &u.slots[i]
+	switch src := s.source; {
+	case src == nil:
+		list := u.vars[i].list
+		if len(list) == 0 {
 			return ""
 		}
-		v.cur, v.at = v.list[u.rng.IntN(len(v.list))], u.request
-		return v.cur
-	}
-	if v.at > 0 && !src.PerRequest && src.Text == "" {
-		return v.cur // drawn for the session
-	}
-	switch {
+		return list[u.rng.IntN(len(list))]
 	case src.Range != nil:
-		v.cur = strconv.FormatInt(src.Range[0]+u.rng.Int64N(src.Range[1]-src.Range[0]+1), 10)
+		return strconv.FormatInt(src.Range[0]+s.law.Draw(u.rng), 10)
+	case s.row >= 0:
+		n, _ := strconv.Atoi(u.value(s.row)) // from 1, as the row's range is
+		return src.Choice[(n-1+len(src.Choice))%len(src.Choice)]
 	case len(src.Choice) > 0:
-		v.cur = src.Choice[u.rng.IntN(len(src.Choice))]
+		return src.Choice[s.law.Draw(u.rng)]
 	case src.Words != nil:
-		v.cur = prose(u.rng, src.Words[0]+u.rng.IntN(src.Words[1]-src.Words[0]+1))
-	default:
-		v.at = u.request // before the text: a text that uses itself ends here
-		v.cur = u.render(s.text)
+		return prose(u.rng, src.Words[0]+u.rng.IntN(src.Words[1]-src.Words[0]+1))
 	}
-	v.at = u.request
-	return v.cur
+	return u.render(s.text)
 }
 
 // render returns the text with the values of the current request.
