@@ -24,12 +24,25 @@ it replaced by something that answers at once; or look at the client spans of a 
 
 What to do: write down that it has to be done, in the same transaction as the
 change itself, and let a job do it (transactional outbox). Where the answer needs
-the dependency, give the call a timeout and a cache.
+the dependency, give the call a timeout and a cache. One that refuses calls (429,
+SMTP 421) wants a limiter on your side that stays below its limit, and a pause that
+grows; trying again at once makes it worse. One that answers no more often however
+many ask lets only so many in at a time: look for a cap in the client first
+(connections per host), then ask its operator.
 
 When it is wrong: the answer truly depends on the call, such as a payment that must
 be accepted. Then the dependency is the limit all the same, and a timeout and a
 circuit breaker are the remedy.`,
 }
+
+const (
+	// refused: one call in twenty that is not let through is a limit that was
+	// reached, not a mishap.
+	refused = 0.05
+	// inflated: a call that takes twice as long because others call as well waits
+	// in a queue, on one side or the other (M/M/1 at a utilization of one half).
+	inflated = 2
+)
 
 func blockingSideEffect(p *Pass) {
 	for _, c := range p.Window.Calls {
@@ -53,27 +66,58 @@ func blockingSideEffect(p *Pass) {
 		if per == 0 {
 			continue
 		}
-		blame := p.Step.Blame(claim)
-		mean := c.Seconds / c.Count
 		caveats := []string{"whether the answer needs the call cannot be seen from outside"}
-		if c.Throttled > 0 {
-			caveats = append(caveats, fmt.Sprintf("%.0f of %.0f calls were throttled", c.Throttled, c.Count))
+		if c.Throttled >= refused*c.Count {
+			// Who is refused waits before it tries again, and no metric of calls has
+			// that time. It is in what nothing explains.
+			call := claim
+			claim = func(k capacity.Key) float64 {
+				return max(call(k), is(k.Class == capacity.ClassOther && k.Endpoint == endpoint))
+			}
+			caveats = append(caveats, "the time between a refused call and the next attempt is not measured: what nothing else explains counts as such")
+		}
+		blame := p.Step.Blame(claim)
+		mean, rate := c.Seconds/c.Count, c.Count/float64(p.Window.Length)
+		alone := aloneWith(f, c.Dependency)
+		message := fmt.Sprintf("%s waits for %s: %.1f calls a request, %.0f ms each", endpoint, c.Dependency, per, mean*1e3)
+		remedy, detail := "enqueue it as a job in the same transaction and answer at once", ""
+		switch atOnce := rate * alone; {
+		case c.Throttled >= refused*c.Count:
+			detail = "throttled"
+			message += fmt.Sprintf("; it refuses %.0f %% of %.1f calls a second", 100*c.Throttled/c.Count, rate)
+			remedy += "; a limiter before the client that stays below its limit"
+		case mean >= inflated*alone && alone > 0 && !p.Step.CPU.Saturated():
+			detail = "capped"
+			message += fmt.Sprintf(", %.0f ms for a request that is alone; at %.1f a second that is as if it served %.1f at a time", alone*1e3, rate, atOnce)
+			remedy += "; look for a cap on connections per host in the client"
 		}
 		p.Report(Finding{
 			Bound:   capacity.External,
-			Subject: Subject{Kind: Dependency, Name: c.Dependency, Endpoint: endpoint},
-			Message: fmt.Sprintf("%s waits for %s: %.1f calls a request, %.0f ms each", endpoint, c.Dependency, per, mean*1e3),
+			Subject: Subject{Kind: Dependency, Name: c.Dependency, Endpoint: endpoint, Detail: detail},
+			Message: message,
 			Load:    blame.Load, Share: blame.Share,
 			Exhibits: []Exhibit{
 				{"calls in one request", per, "", "isolation probe"},
 				{"mean time of a call", mean, "s", "client metrics"},
-				{"calls", c.Count / float64(p.Window.Length), "1/s", "client metrics"},
+				{"mean time of a call by a request that is alone", alone, "s", "isolation probe"},
+				{"calls", rate, "1/s", "client metrics"},
 				{"calls that failed", c.Failed, "", "client metrics"},
 				{"calls that were throttled", c.Throttled, "", "client metrics"},
 				{"latency of the request alone", f.Seconds, "s", "isolation probe"},
 			},
-			Remedy:  &Remedy{Title: "enqueue it as a job in the same transaction and answer at once"},
+			Remedy:  &Remedy{Title: remedy},
 			Caveats: caveats,
 		})
 	}
+}
+
+// aloneWith returns how long a call takes that a request makes when it is alone;
+// 0 where that is not known.
+func aloneWith(f evidence.Footprint, dependency string) float64 {
+	for _, c := range f.Calls {
+		if c.Dependency == dependency && c.Calls > 0 {
+			return c.Seconds / c.Calls
+		}
+	}
+	return 0
 }

@@ -26,6 +26,9 @@ How to confirm it by hand, twice, a minute apart:
     WHERE  state = 'available'
     GROUP  BY queue, kind;
 
+Quick jobs may be the ones that pile up while a slow kind in the same queue has the
+workers. Then the slow kind is named.
+
 What to do: make the job shorter, give its kind a queue with enough workers of its
 own (workers ≥ arrival rate × duration, with room to spare), or do less of it. More
 workers help only while the job waits for something that has room; when it waits
@@ -50,37 +53,73 @@ func queueBacklog(p *Pass) {
 	if err != nil {
 		return
 	}
+	seen := map[evidence.JobQueue]bool{}
 	for _, j := range w.Jobs {
 		growth := j.Waiting - j.Before
 		if growth <= sigmas*math.Sqrt(j.Arrived) || growth <= minGrowth*j.Arrived || !rises(last, j) {
 			continue
 		}
-		seconds := float64(w.Length)
-		in, out := j.Arrived/seconds, j.Finished/seconds
-		// Little's law on the workers: busy = finished a second × duration.
-		needed := in * j.Work
-		detail := "queue " + j.Queue
-		caveats := []string{fmt.Sprintf("seen over %.0f s of the highest load", seconds)}
-		if first := firstWork(p.Run, j); first > 0 && j.Work > 1.5*first {
-			caveats = append(caveats, fmt.Sprintf("the job itself took %.1f times as long as at low load: look at what it waits for first", j.Work/first))
+		ahead := takesWorkers(w.Jobs, j)
+		if !seen[ahead] {
+			seen[ahead] = true
+			p.Report(queueFinding(p, j, ahead, float64(w.Length)))
 		}
-		p.Report(Finding{
-			Bound:   capacity.Workers,
-			Subject: Subject{Kind: Job, Name: j.Kind, Detail: detail},
-			Message: fmt.Sprintf("%s: %.1f arrive a second, %.1f are done; %.0f wait, the oldest for %.0f s", j.Kind, in, out, j.Waiting, j.Oldest),
-			Fails:   true,
-			Exhibits: []Exhibit{
-				{"arrivals", in, "1/s", "river_job"},
-				{"completions", out, "1/s", "river_job"},
-				{"waiting", j.Waiting, "jobs", "river_job"},
-				{"oldest", j.Oldest, "s", "river_job"},
-				{"running on average", j.Running, "jobs", "river_job"},
-				{"duration of a job", j.Work, "s", "river_job"},
-				{"workers that the arrivals keep busy", needed, "workers", "Little's law"},
-			},
-			Remedy:  &Remedy{Title: fmt.Sprintf("at least %.0f workers for %s in a queue of its own, or a shorter job", math.Ceil(needed*1.3), j.Kind)},
-			Caveats: caveats,
-		})
+	}
+}
+
+// mostWorkers: a kind that keeps more than half of a queue's workers busy decides
+// how fast all of the queue is.
+const mostWorkers = 0.5
+
+// takesWorkers returns the kind in j's queue that keeps most of its workers busy:
+// another one, if j waits behind it, or j itself.
+func takesWorkers(js []evidence.JobQueue, j evidence.JobQueue) evidence.JobQueue {
+	var busy float64
+	most := j
+	for _, k := range js {
+		if k.Queue != j.Queue {
+			continue
+		}
+		busy += k.Running
+		if k.Running > most.Running {
+			most = k
+		}
+	}
+	if most.Running > mostWorkers*busy {
+		return most
+	}
+	return j
+}
+
+// queueFinding reports that j waits, because of ahead.
+func queueFinding(p *Pass, j, ahead evidence.JobQueue, seconds float64) Finding {
+	in, out := j.Arrived/seconds, j.Finished/seconds
+	// Little's law on the workers: busy = finished a second × duration.
+	needed := ahead.Arrived / seconds * ahead.Work
+	message := fmt.Sprintf("%s: %.1f arrive a second, %.1f are done; %.0f wait, the oldest for %.0f s", j.Kind, in, out, j.Waiting, j.Oldest)
+	if ahead.Kind != j.Kind {
+		message += fmt.Sprintf("; %s in the same queue has %.1f workers", ahead.Kind, ahead.Running)
+	}
+	caveats := []string{fmt.Sprintf("seen over %.0f s of the highest load", seconds)}
+	if first := firstWork(p.Run, ahead); first > 0 && ahead.Work > 1.5*first {
+		caveats = append(caveats, fmt.Sprintf("the job itself took %.1f times as long as at low load: look at what it waits for first", ahead.Work/first))
+	}
+	return Finding{
+		Bound:   capacity.Workers,
+		Subject: Subject{Kind: Job, Name: ahead.Kind, Detail: "queue " + j.Queue},
+		Message: message,
+		Fails:   true,
+		Exhibits: []Exhibit{
+			{"arrivals", in, "1/s", "river_job"},
+			{"completions", out, "1/s", "river_job"},
+			{"waiting", j.Waiting, "jobs", "river_job"},
+			{"oldest", j.Oldest, "s", "river_job"},
+			{"running on average", ahead.Running, "jobs", "river_job"},
+			{"duration of a job", ahead.Work, "s", "river_job"},
+			{"workers that the arrivals keep busy", needed, "workers", "Little's law"},
+		},
+		Remedy:  &Remedy{Title: fmt.Sprintf("at least %.0f workers for %s in a queue of its own, or a shorter job", math.Ceil(needed*1.3), ahead.Kind)},
+		Caveats: caveats,
 	}
 }
 

@@ -55,6 +55,7 @@ type Config struct {
 type settings struct {
 	webConns, workerConns      int32
 	distance                   time.Duration // of the database from the web side
+	uses                       int           // of a web connection before it is closed; 0: any number
 	staff                      jobs.Staff
 	smtp, plagiarism, contacts outside.Behaviour
 	licences                   outside.Behaviour
@@ -119,6 +120,9 @@ func start(ctx context.Context, c Config, on faults.Switches, s settings) (_ *Ap
 	if on.FewConnectionsFarAway {
 		s.webConns, s.distance = 4, 8*time.Millisecond
 	}
+	if on.ShortConnections {
+		s.uses = 5
+	}
 	if on.LicenceInTransaction {
 		s.webConns = min(s.webConns, 6)
 	}
@@ -143,7 +147,7 @@ func start(ctx context.Context, c Config, on faults.Switches, s settings) (_ *Ap
 		return nil, err
 	}
 	a.web, err = db.Open(ctx, c.DatabaseURL, db.Options{
-		Name: "web", AppName: "scalecheck-app", MaxConns: s.webConns, Distance: s.distance, UseOnce: on.ConnectEachTime,
+		Name: "web", AppName: "scalecheck-app", MaxConns: s.webConns, Distance: s.distance, Uses: s.uses,
 	}, metrics.Meter)
 	if err != nil {
 		return nil, err

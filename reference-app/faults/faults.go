@@ -52,8 +52,8 @@ type Switches struct {
 	FewConnectionsFarAway bool
 	// ReceiptBySentence makes item views commit once for each sentence.
 	ReceiptBySentence bool
-	// ConnectEachTime makes the web side close connections after each use.
-	ConnectEachTime bool
+	// ShortConnections makes the web side close connections after a few statements.
+	ShortConnections bool
 	// ContactInline makes registration wait for a CRM that limits its clients.
 	ContactInline bool
 }

@@ -33,8 +33,8 @@ type Options struct {
 	MaxConns int32
 	// Distance is how long a round trip to the server takes beyond what it takes here.
 	Distance time.Duration
-	// UseOnce closes connections after their first use.
-	UseOnce bool
+	// Uses is after how many uses a connection is closed; 0: never.
+	Uses int
 }
 
 // Open connects a pool to the database at dsn. The caller closes it.
@@ -47,9 +47,9 @@ func Open(ctx context.Context, dsn string, o Options, meter metric.Meter) (*pgxp
 	// All connections are opened at once and stay open. A pool that grows does so
 	// when the load does, which is the worst moment to start backends.
 	config.MinConns = o.MaxConns
-	if o.UseOnce {
+	if o.Uses > 0 {
 		config.MinConns = 0
-		config.AfterRelease = func(*pgx.Conn) bool { return false }
+		config.AfterRelease = func(c *pgx.Conn) bool { return used(c) < o.Uses }
 	}
 	if o.Distance > 0 {
 		config.ConnConfig.DialFunc = dialFar(config.ConnConfig.DialFunc, o.Distance)
@@ -73,6 +73,15 @@ func Open(ctx context.Context, dsn string, o Options, meter metric.Meter) (*pgxp
 		return nil, fmt.Errorf("open %s pool: %w", o.Name, err)
 	}
 	return pool, nil
+}
+
+// used counts a connection's uses.
+func used(c *pgx.Conn) int {
+	const key = "uses"
+	data := c.PgConn().CustomData()
+	n, _ := data[key].(int)
+	data[key] = n + 1
+	return n + 1
 }
 
 // bounds in seconds: an idle pool hands out connections in microseconds, a
