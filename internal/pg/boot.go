@@ -126,7 +126,7 @@ func (c *Cluster) initdb(ctx context.Context) error {
 			// Collation C, whatever the machine has: same plans and same order everywhere. Note that LIKE 'x%'
 			// can use a plain index under it.
 			"--encoding", "UTF8", "--locale", "C", "--lc-ctype", lcCtype,
-			"--no-sync", "--no-instructions")
+			"--no-sync")
 		return output(ctx, cmd)
 	}
 	// Character classes beyond ASCII (lower, trigrams) want a UTF-8 locale, which not every machine has.
