@@ -1,6 +1,9 @@
 package evidence
 
-import "slices"
+import (
+	"math"
+	"slices"
+)
 
 // Merge returns consecutive windows as one: counters added, averages weighted
 // by what they are averages over, levels taken from the last window. Phase,
@@ -35,6 +38,11 @@ func Merge(ws []Window) (Window, error) {
 		out.Sessions = mergeSessions(out.Sessions, w.Sessions)
 		out.Database = mergeDatabase(out.Database, w.Database)
 		out.Host = mergeHost(out.Host, w.Host)
+		out.Server = mergeServer(out.Server, w.Server)
+		out.Groups = mergeRows(out.Groups, w.Groups, func(g Group) any { return g.Role }, addGroup)
+		out.Disks = mergeRows(out.Disks, weighDisks(w.Disks, share), func(d Disk) any { return d.Name }, addDisk)
+		out.Slices = append(out.Slices, w.Slices...)
+		out.Holders = w.Holders
 		for _, c := range w.Caveats {
 			if !slices.Contains(out.Caveats, c) {
 				out.Caveats = append(out.Caveats, c)
@@ -63,6 +71,7 @@ func mergeRows[T any](to, from []T, key func(T) any, add func(*T, T)) []T {
 }
 
 func addStatement(to *Statement, s Statement) {
+	to.SD = pooled(*to, s)
 	to.Calls += s.Calls
 	to.Seconds += s.Seconds
 	to.Plan += s.Plan
@@ -74,6 +83,26 @@ func addStatement(to *Statement, s Statement) {
 	to.Temp += s.Temp
 	to.ReadTime += s.ReadTime
 	to.WAL += s.WAL
+	to.Plans += s.Plans
+	to.TempRead += s.TempRead
+	to.TempWritten += s.TempWritten
+	to.TempTime += s.TempTime
+	to.WriteTime += s.WriteTime
+	to.WALRecords += s.WALRecords
+	to.FullPages += s.FullPages
+	to.JITTime += s.JITTime
+	to.JITUses += s.JITUses
+}
+
+// pooled returns the standard deviation of two sets of calls together: each
+// one's own, and the distance of their means.
+func pooled(a, b Statement) float64 {
+	n := a.Calls + b.Calls
+	if a.Calls <= 0 || b.Calls <= 0 {
+		return max(a.SD, b.SD)
+	}
+	apart := a.Seconds/a.Calls - b.Seconds/b.Calls
+	return math.Sqrt((a.Calls*a.SD*a.SD + b.Calls*b.SD*b.SD + a.Calls*b.Calls/n*apart*apart) / n)
 }
 
 func addTable(to *TableIO, t TableIO) {
@@ -88,6 +117,14 @@ func addTable(to *TableIO, t TableIO) {
 	to.DeadRows = t.DeadRows
 	to.HeapRead += t.HeapRead
 	to.HeapHit += t.HeapHit
+	to.IndexRead += t.IndexRead
+	to.IndexHit += t.IndexHit
+	to.ToastRead += t.ToastRead
+	to.ToastHit += t.ToastHit
+	to.Moved += t.Moved
+	to.LiveRows, to.Changed = t.LiveRows, t.Changed
+	to.Vacuums += t.Vacuums
+	to.Analyzes += t.Analyzes
 	merged := map[string]float64{}
 	for _, m := range []map[string]float64{to.ByIndex, t.ByIndex} {
 		for name, n := range m {
@@ -199,6 +236,8 @@ func mergeDatabase(a, b *Database) *Database {
 		Commits: a.Commits + b.Commits, Rollbacks: a.Rollbacks + b.Rollbacks, Deadlocks: a.Deadlocks + b.Deadlocks,
 		TempBytes: a.TempBytes + b.TempBytes, BlocksRead: a.BlocksRead + b.BlocksRead, BlocksHit: a.BlocksHit + b.BlocksHit,
 		Connections: b.Connections, Connects: a.Connects + b.Connects, Dealloc: a.Dealloc + b.Dealloc, Limit: b.Limit,
+		TempFiles: a.TempFiles + b.TempFiles, Conflicts: a.Conflicts + b.Conflicts,
+		ReadTime: a.ReadTime + b.ReadTime, WriteTime: a.WriteTime + b.WriteTime, Times: mergeTimes(a.Times, b.Times),
 	}
 }
 
@@ -212,5 +251,6 @@ func mergeHost(a, b *Host) *Host {
 	return &Host{
 		Cores: b.Cores, Busy: a.Busy + b.Busy, Steal: a.Steal + b.Steal, IOWait: a.IOWait + b.IOWait,
 		Foreign: a.Foreign + b.Foreign, Throttled: a.Throttled + b.Throttled,
+		Pressure: mergePressure(a.Pressure, b.Pressure), Refaults: a.Refaults + b.Refaults,
 	}
 }

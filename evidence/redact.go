@@ -47,6 +47,16 @@ func Redact(sql string) Text {
 	return Text{SQL: strings.ToValidUTF8(write(ts), "\uFFFD"), Kind: kind, Fingerprint: fingerprint(ts)}
 }
 
+// RedactDefinition returns a definition out of the catalog, such as CREATE INDEX
+// with its predicate, without its literals. It must be what PostgreSQL printed:
+// of what people write, Redact shows less.
+func RedactDefinition(sql string) string {
+	if len(sql) > maxText {
+		sql = sql[:maxText]
+	}
+	return strings.ToValidUTF8(write(squash(scan(sql))), "\uFFFD")
+}
+
 // scan returns the tokens of the first statement, with all constants as
 // placeholders: also null, true and false, and a sign that belongs to a number,
 // as pg_stat_statements does.

@@ -23,6 +23,7 @@ const (
 	Jobs       Kind = "jobs"       // Window.Jobs
 	Pool       Kind = "pool"       // Window.Pools
 	Calls      Kind = "calls"      // Window.Calls
+	Server     Kind = "server"     // Window.Server
 	Footprints Kind = "footprints" // Run.Footprints
 )
 
@@ -90,7 +91,8 @@ func (r *Run) has(k Kind) bool {
 			k == Processes && len(w.Processes) > 0,
 			k == Jobs && len(w.Jobs) > 0,
 			k == Pool && len(w.Pools) > 0,
-			k == Calls && len(w.Calls) > 0:
+			k == Calls && len(w.Calls) > 0,
+			k == Server && w.Server != nil:
 			return true
 		}
 	}
@@ -111,9 +113,10 @@ type Environment struct {
 	Kernel        string            `json:"kernel,omitempty"` //
 	CPU           string            `json:"cpu,omitempty"`    // model name
 	Postgres      string            `json:"postgres,omitempty"`
-	PostgresLocal bool              `json:"postgres_local"` // its processes run on this machine, so /proc shows them
-	TargetLocal   bool              `json:"target_local"`   //
-	Settings      map[string]string `json:"settings,omitempty"`
+	PostgresLocal bool              `json:"postgres_local"`       // its processes run on this machine, so /proc shows them
+	TargetLocal   bool              `json:"target_local"`         //
+	Settings      map[string]string `json:"settings,omitempty"`   // value and unit as the server keeps them: "16384 8kB"
+	Sources       map[string]string `json:"sources,omitempty"`    // setting → where its value is from: default, configuration file, user, …
 	Extensions    map[string]string `json:"extensions,omitempty"` // name → version
 	DatabaseBytes int64             `json:"database_bytes,omitempty"`
 }

@@ -40,6 +40,12 @@ type Window struct {
 	Pools      []PoolStats `json:"pools,omitempty"`
 	Calls      []Call      `json:"calls,omitempty"`
 
+	Server  *ServerStats `json:"server,omitempty"`
+	Holders []Holder     `json:"holders,omitempty"` // oldest first, as they stood at the end of the window
+	Groups  []Group      `json:"groups,omitempty"`
+	Disks   []Disk       `json:"disks,omitempty"`
+	Slices  []Slice      `json:"slices,omitempty"` // of a window that is long enough for two
+
 	// Caveats say what in this window is not to be trusted: a counter that
 	// went backwards, samples that were missed.
 	Caveats []string `json:"caveats,omitempty"`
@@ -90,7 +96,19 @@ type Statement struct {
 	Temp     float64 `json:"temp,omitempty"`      // temporary blocks, read and written
 	ReadTime float64 `json:"read_time,omitempty"` // seconds; 0 unless track_io_timing
 	WAL      float64 `json:"wal,omitempty"`       // bytes
-	Own      bool    `json:"own,omitempty"`       // scalecheck's own
+	Plans    float64 `json:"plans,omitempty"`     // times planned; 0 unless track_planning
+	SD       float64 `json:"sd,omitempty"`        // standard deviation of a call's seconds, within the window
+
+	TempRead    float64 `json:"temp_read,omitempty"`    // temporary blocks; Temp is both
+	TempWritten float64 `json:"temp_written,omitempty"` //
+	TempTime    float64 `json:"temp_time,omitempty"`    // seconds of reading and writing them (15 and later); 0 unless track_io_timing
+	WriteTime   float64 `json:"write_time,omitempty"`   // seconds of writing shared blocks; 0 unless track_io_timing
+	WALRecords  float64 `json:"wal_records,omitempty"`  //
+	FullPages   float64 `json:"full_pages,omitempty"`   // full page images in the WAL
+	JITTime     float64 `json:"jit_time,omitempty"`     // seconds of compiling, all stages (15 and later)
+	JITUses     float64 `json:"jit_uses,omitempty"`     // functions compiled
+
+	Own bool `json:"own,omitempty"` // scalecheck's own
 }
 
 // A Text is a statement without its literals.
@@ -139,13 +157,20 @@ type Blocker struct {
 
 // A Table is a relation and its indexes, as the catalog had them before the load.
 type Table struct {
-	Schema  string   `json:"schema"`
-	Name    string   `json:"name"`
-	Rows    float64  `json:"rows"`  // planner's estimate
-	Pages   float64  `json:"pages"` // of 8 kB; heap only
-	Bytes   int64    `json:"bytes"` // with indexes and TOAST
-	Columns []string `json:"columns,omitempty"`
-	Indexes []Index  `json:"indexes,omitempty"`
+	Schema   string     `json:"schema"`
+	Name     string     `json:"name"`
+	Rows     float64    `json:"rows"`                     // planner's estimate
+	Pages    float64    `json:"pages"`                    // of 8 kB; heap only
+	Bytes    int64      `json:"bytes"`                    // with indexes and TOAST
+	Toast    int64      `json:"toast,omitempty"`          // bytes of the TOAST table and its index, by the planner's estimate
+	Live     float64    `json:"live,omitempty"`           // rows, as counted since the last VACUUM or ANALYZE
+	Dead     float64    `json:"dead,omitempty"`           // dead rows, likewise
+	Changed  float64    `json:"changed,omitempty"`        // rows changed since the last ANALYZE
+	Never    bool       `json:"never_analyzed,omitempty"` // never vacuumed or analyzed: Rows is not known (14 and later)
+	Vacuumed *time.Time `json:"vacuumed,omitempty"`       // last, by hand or autovacuum; nil: not since the statistics began
+	Analyzed *time.Time `json:"analyzed,omitempty"`       // likewise
+	Columns  []string   `json:"columns,omitempty"`
+	Indexes  []Index    `json:"indexes,omitempty"`
 }
 
 // An Index is one of a table's.
@@ -156,6 +181,12 @@ type Index struct {
 	Partial bool     `json:"partial,omitempty"`
 	Valid   bool     `json:"valid"`
 	Bytes   int64    `json:"bytes"`
+	Method  string   `json:"method,omitempty"`  // btree, hash, gin, gist, brin, …
+	Include []string `json:"include,omitempty"` // columns beyond the key
+	// Definition is CREATE INDEX, literals replaced.
+	Definition string  `json:"definition,omitempty"`
+	Constraint bool    `json:"constraint,omitempty"` // it is a primary key, UNIQUE or EXCLUDE: can't be dropped by itself
+	Scans      float64 `json:"scans,omitempty"`      // since the server's statistics began
 }
 
 // TableIO is what happened to one table.
@@ -173,7 +204,16 @@ type TableIO struct {
 	DeadRows   float64            `json:"dead_rows"` // at the end of the window
 	HeapRead   float64            `json:"heap_read"` // blocks not found in shared buffers
 	HeapHit    float64            `json:"heap_hit"`
-	ByIndex    map[string]float64 `json:"by_index,omitempty"` // index → scans
+	ByIndex    map[string]float64 `json:"by_index,omitempty"`   // index → scans
+	IndexRead  float64            `json:"index_read,omitempty"` // blocks of all its indexes not found in shared buffers
+	IndexHit   float64            `json:"index_hit,omitempty"`
+	ToastRead  float64            `json:"toast_read,omitempty"` // blocks of its TOAST table
+	ToastHit   float64            `json:"toast_hit,omitempty"`
+	Moved      float64            `json:"moved,omitempty"`     // updates whose new row went to another page (16 and later)
+	LiveRows   float64            `json:"live_rows,omitempty"` // at the end of the window
+	Changed    float64            `json:"changed,omitempty"`   // rows changed since the last ANALYZE, at the end
+	Vacuums    float64            `json:"vacuums,omitempty"`   // by hand and by autovacuum, that ended
+	Analyzes   float64            `json:"analyzes,omitempty"`  // likewise
 }
 
 // Database is pg_stat_database and what else counts per database.
@@ -188,6 +228,12 @@ type Database struct {
 	Connects    float64 `json:"connects"`        // sessions opened
 	Dealloc     float64 `json:"dealloc"`         // times that pg_stat_statements evicted
 	Limit       float64 `json:"max_connections"` //
+	TempFiles   float64 `json:"temp_files,omitempty"`
+	Conflicts   float64 `json:"conflicts,omitempty"`  // statements cancelled by recovery; standbys only
+	ReadTime    float64 `json:"read_time,omitempty"`  // seconds; 0 unless track_io_timing
+	WriteTime   float64 `json:"write_time,omitempty"` // likewise
+
+	Times *SessionTimes `json:"times,omitempty"` // nil before PostgreSQL 14
 }
 
 // Roles of Process.Role.
@@ -220,6 +266,9 @@ type Host struct {
 	Foreign float64 `json:"foreign"`
 	// Throttled is how long a CPU quota held the processes back, in seconds; 0 without a quota.
 	Throttled float64 `json:"throttled,omitempty"`
+
+	Pressure *Pressure `json:"pressure,omitempty"` // nil where the kernel does not tell
+	Refaults float64   `json:"refaults,omitempty"` // file pages read again soon after they had been dropped from the page cache
 }
 
 // A JobQueue is the background jobs of one kind in one queue.
