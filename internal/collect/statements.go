@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -22,10 +23,11 @@ var Statements = &Collector{
 	Kind: evidence.Statements,
 	Doc: `what each statement did, from pg_stat_statements
 
-Calls, execution time, rows, blocks, WAL and temporary blocks of every statement
-of this database, whichever user sent it, as differences between two readings.
-Statements that are in both an ordinary call and a function or trigger have two
-rows; those that ended in an error have none.
+Calls, execution time and its spread, planning, rows, blocks, WAL, temporary blocks
+and JIT of every statement of this database, whichever user sent it, as differences
+between two readings. Statements that are in both an ordinary call and a function or trigger have two
+rows; those that ended in an error have none. Within a window calls, time and
+blocks of the busiest statements are read every five seconds, for its slices.
 
 Needs the extension in this database and, for statements of other users, the role
 pg_read_all_stats. Numbers are read without texts, which costs about 5 µs an
@@ -59,30 +61,58 @@ const preloadedSQL = `select /* scalecheck */
 
 // columns says what Statement's counters are in which version; the first
 // expression whose columns all exist is taken. Times are in milliseconds.
-var columns = [...][]string{
-	{"calls"},
-	{"total_exec_time", "total_time"},
-	{"total_plan_time"},
-	{"rows"},
-	{"shared_blks_hit"},
-	{"shared_blks_read"},
-	{"shared_blks_dirtied"},
-	{"shared_blks_written"},
-	{"temp_blks_read + temp_blks_written"},
-	{"shared_blk_read_time", "blk_read_time"}, // renamed in 1.11 (PostgreSQL 17)
-	{"wal_bytes"},
+var columns = [...]struct {
+	what  string // for who lacks it
+	exprs []string
+}{
+	{"calls", []string{"calls"}},
+	{"execution time", []string{"total_exec_time", "total_time"}},
+	{"planning time", []string{"total_plan_time"}},
+	{"rows", []string{"rows"}},
+	{"blocks", []string{"shared_blks_hit"}},
+	{"blocks", []string{"shared_blks_read"}},
+	{"blocks", []string{"shared_blks_dirtied"}},
+	{"blocks", []string{"shared_blks_written"}},
+	{"temporary blocks", []string{"temp_blks_read"}},
+	{"temporary blocks", []string{"temp_blks_written"}},
+	{"block times", []string{"shared_blk_read_time", "blk_read_time"}}, // renamed in 1.11 (PostgreSQL 17)
+	{"block times", []string{"shared_blk_write_time", "blk_write_time"}},
+	{"times of temporary blocks", []string{"temp_blk_read_time + temp_blk_write_time"}}, // from 1.10 (15)
+	{"WAL", []string{"wal_bytes"}},
+	{"WAL", []string{"wal_records"}},
+	{"WAL", []string{"wal_fpi"}},
+	{"plans", []string{"plans"}},
+	{"JIT", []string{"jit_functions"}}, // from 1.10 (15)
+	// Deforming (from 1.11) is part of generation.
+	{"JIT", []string{"jit_generation_time + jit_inlining_time + jit_optimization_time + jit_emission_time"}},
+	// The sum of the squares of the calls' times: of two readings' means and standard
+	// deviations nothing can be said about what lies between them, of this it can.
+	squares: {"spread of times", []string{"calls * (mean_exec_time ^ 2 + stddev_exec_time ^ 2)"}},
 }
+
+// squares is the last of the columns. It is computed, so that it may lose a bit
+// where a counter would stand still.
+const squares = 19
 
 // counters are the values of columns.
 type counters [len(columns)]float64
 
 func (c *counters) statement(id string, nested, own bool) evidence.Statement {
-	return evidence.Statement{
+	s := evidence.Statement{
 		ID: id, Nested: nested, Own: own,
 		Calls: c[0], Seconds: c[1] / 1e3, Plan: c[2] / 1e3, Rows: c[3],
 		Hit: c[4], Read: c[5], Dirtied: c[6], Written: c[7],
-		Temp: c[8], ReadTime: c[9] / 1e3, WAL: c[10],
+		Temp: c[8] + c[9], TempRead: c[8], TempWritten: c[9],
+		ReadTime: c[10] / 1e3, WriteTime: c[11] / 1e3, TempTime: c[12] / 1e3,
+		WAL: c[13], WALRecords: c[14], FullPages: c[15],
+		Plans: c[16], JITUses: c[17], JITTime: c[18] / 1e3,
 	}
+	// SD² = Σx²/n − mean²
+	if s.Calls > 1 {
+		mean := c[1] / c[0]
+		s.SD = math.Sqrt(max(0, c[squares]/c[0]-mean*mean)) / 1e3
+	}
+	return s
 }
 
 // An entry is one row's key. The database is always ours.
@@ -114,9 +144,10 @@ type statements struct {
 	schema   string
 	user     string
 
-	numbersSQL, textsSQL, infoSQL string
+	numbersSQL, sliceSQL, textsSQL, infoSQL string
 
 	last     *reading        // nil after an error
+	sliced   load            // at the last slice or cut; nil after an error
 	texts    map[int64]bool  // statements whose text is known → is it our own
 	failures int             // of reading texts
 	noted    map[string]bool // reasons given
@@ -143,6 +174,7 @@ func startStatements(ctx context.Context, t *Target, n Notes) (Running, error) {
 		l.close()
 		return nil, fmt.Errorf("read pg_stat_statements: %w", err)
 	}
+	s.sliced = s.last.load()
 	return s, nil
 }
 
@@ -176,21 +208,28 @@ func (s *statements) discover(ctx context.Context, c *pgx.Conn) error {
 	for _, a := range args {
 		has[a] = true
 	}
-	column := func(names string) bool {
-		for name := range strings.SplitSeq(names, " + ") {
+	column := func(expr string) bool {
+		for _, name := range strings.FieldsFunc(expr, func(r rune) bool { return r != '_' && (r < 'a' || r > 'z') }) {
 			if !has["pg_stat_statements."+name] {
 				return false
 			}
 		}
 		return true
 	}
-	var list []string
-	for _, names := range columns {
+	var list, lacks []string
+	for _, c := range columns {
 		expr := "0"
-		if i := slices.IndexFunc(names, column); i >= 0 {
-			expr = names[i]
+		if i := slices.IndexFunc(c.exprs, column); i >= 0 {
+			expr = c.exprs[i]
+		} else if !slices.Contains(lacks, c.what) {
+			lacks = append(lacks, c.what)
 		}
 		list = append(list, "("+expr+")::float8")
+	}
+	if len(lacks) > 0 {
+		if err := s.missing("this version of pg_stat_statements does not count: " + strings.Join(lacks, ", ")); err != nil {
+			return err
+		}
 	}
 	top, since := "true", "0::float8"
 	if column("toplevel") {
@@ -202,6 +241,8 @@ func (s *statements) discover(ctx context.Context, c *pgx.Conn) error {
 	schema := pgx.Identifier{s.schema}.Sanitize()
 	s.numbersSQL = "select /* scalecheck */ userid, queryid, " + top + ", " + since + ", " + strings.Join(list, ", ") +
 		" from " + schema + ".pg_stat_statements(false) where dbid = $1"
+	s.sliceSQL = "select /* scalecheck */ queryid, " + strings.Join([]string{list[0], list[1], list[4], list[5]}, ", ") +
+		" from " + schema + ".pg_stat_statements(false) where dbid = $1 and queryid is not null"
 	s.textsSQL = "select /* scalecheck */ queryid, query from " + schema + ".pg_stat_statements(true) where dbid = $1 and queryid = any($2)"
 	if has["pg_stat_statements_info.dealloc"] {
 		s.infoSQL = "select /* scalecheck */ dealloc::float8, stats_reset from " + schema + ".pg_stat_statements_info()"
@@ -280,7 +321,7 @@ func (s *statements) missing(reason string) error {
 
 func (s *statements) Cut(ctx context.Context, w *evidence.Window) error {
 	last := s.last
-	s.last = nil
+	s.last, s.sliced = nil, nil
 	var now *reading
 	err := s.link.do(ctx, func(ctx context.Context, c *pgx.Conn) (err error) {
 		now, err = s.read(ctx, c)
@@ -289,7 +330,7 @@ func (s *statements) Cut(ctx context.Context, w *evidence.Window) error {
 	if err != nil {
 		return fmt.Errorf("read pg_stat_statements: %w", err)
 	}
-	s.last = now
+	s.last, s.sliced = now, now.load()
 	if last == nil {
 		return errors.New("the window's begin was not measured")
 	}
@@ -353,7 +394,11 @@ func minus(v, before row) (counters, bool) {
 	}
 	for i := range d {
 		d[i] = v.counters[i] - before.counters[i]
-		if d[i] < 0 {
+		switch {
+		case d[i] >= 0:
+		case i == squares:
+			d[i] = 0
+		default:
 			return d, false
 		}
 	}
