@@ -23,6 +23,15 @@ const catalogSQL = `select /* scalecheck */
 	(c.relpages + coalesce(t.relpages, 0)
 		+ coalesce((select sum(x.relpages) from pg_index i join pg_class x on x.oid = i.indexrelid where i.indrelid in (c.oid, t.oid)), 0)
 	)::int8 * current_setting('block_size')::int8,
+	(coalesce(t.relpages, 0)
+		+ coalesce((select sum(x.relpages) from pg_index i join pg_class x on x.oid = i.indexrelid where i.indrelid = t.oid), 0)
+	)::int8 * current_setting('block_size')::int8,
+	pg_stat_get_live_tuples(c.oid)::float8,
+	pg_stat_get_dead_tuples(c.oid)::float8,
+	pg_stat_get_mod_since_analyze(c.oid)::float8,
+	c.reltuples < 0,
+	greatest(pg_stat_get_last_vacuum_time(c.oid), pg_stat_get_last_autovacuum_time(c.oid)),
+	greatest(pg_stat_get_last_analyze_time(c.oid), pg_stat_get_last_autoanalyze_time(c.oid)),
 	array(select attname::text from pg_attribute where attrelid = c.oid and attnum > 0 and not attisdropped order by attnum)
 from pg_class c
 join pg_namespace n on n.oid = c.relnamespace
@@ -41,9 +50,15 @@ const indexesSQL = `select /* scalecheck */
 	i.indisunique,
 	i.indpred is not null,
 	i.indisvalid,
-	c.relpages::int8 * current_setting('block_size')::int8
+	c.relpages::int8 * current_setting('block_size')::int8,
+	m.amname::text,
+	array(select pg_get_indexdef(i.indexrelid, n, true) from generate_series(i.indnkeyatts + 1, i.indnatts) n),
+	pg_get_indexdef(i.indexrelid),
+	exists (select from pg_constraint k where k.conindid = i.indexrelid and k.contype in ('p', 'u', 'x')),
+	pg_stat_get_numscans(i.indexrelid)::float8
 from pg_index i
 join pg_class c on c.oid = i.indexrelid
+join pg_am m on m.oid = c.relam
 where i.indrelid = any($1)
 order by i.indrelid, c.relname`
 
@@ -66,11 +81,12 @@ func readCatalog(ctx context.Context, c *pgx.Conn) ([]evidence.Table, error) {
 	}
 	var oid uint32
 	var t evidence.Table
-	if _, err := pgx.ForEachRow(rows, []any{&oid, &t.Schema, &t.Name, &t.Rows, &t.Pages, &t.Bytes, &t.Columns}, func() error {
+	if _, err := pgx.ForEachRow(rows, []any{&oid, &t.Schema, &t.Name, &t.Rows, &t.Pages, &t.Bytes,
+		&t.Toast, &t.Live, &t.Dead, &t.Changed, &t.Never, &t.Vacuumed, &t.Analyzed, &t.Columns}, func() error {
 		at[oid] = len(out)
 		oids = append(oids, oid)
 		out = append(out, t)
-		t.Columns = nil
+		t.Columns, t.Vacuumed, t.Analyzed = nil, nil, nil
 		return nil
 	}); err != nil {
 		return nil, err
@@ -79,10 +95,12 @@ func readCatalog(ctx context.Context, c *pgx.Conn) ([]evidence.Table, error) {
 		return nil, err
 	}
 	var i evidence.Index
-	if _, err := pgx.ForEachRow(rows, []any{&oid, &i.Name, &i.Columns, &i.Unique, &i.Partial, &i.Valid, &i.Bytes}, func() error {
+	if _, err := pgx.ForEachRow(rows, []any{&oid, &i.Name, &i.Columns, &i.Unique, &i.Partial, &i.Valid, &i.Bytes,
+		&i.Method, &i.Include, &i.Definition, &i.Constraint, &i.Scans}, func() error {
 		t := &out[at[oid]]
+		i.Definition = evidence.RedactDefinition(i.Definition)
 		t.Indexes = append(t.Indexes, i)
-		i.Columns = nil
+		i.Columns, i.Include = nil, nil
 		return nil
 	}); err != nil {
 		return nil, err

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -19,10 +18,10 @@ var Tables = &Collector{
 	Kind: evidence.Tables,
 	Doc: `what happened to each table and index, from PostgreSQL's cumulative statistics
 
-Scans, rows, blocks and changes of every table, scans of every index, and commits,
-deadlocks, temporary files and connections of the database, as differences. The
-catalog of tables and indexes is read once, before the load. Every role may read
-all this.
+Scans, rows, blocks, changes and VACUUMs of every table, scans of every index, and
+commits, deadlocks, temporary files, connections and times of sessions of the
+database, as differences. The catalog of tables and indexes is read once, before the
+load, with what VACUUM and ANALYZE had left. Every role may read all this.
 
 Server processes report what they did a second late, and up to ten when they are
 idle (PostgreSQL 15 and later; half a second before that): what happened at the end
@@ -34,18 +33,34 @@ const tableStatsSQL = `select /* scalecheck */
 	t.relid,
 	t.schemaname::text,
 	t.relname::text,
-	t.seq_scan::float8,
-	t.seq_tup_read::float8,
-	coalesce(t.idx_scan, 0)::float8,
-	coalesce(t.idx_tup_fetch, 0)::float8,
-	t.n_tup_ins::float8,
-	t.n_tup_upd::float8,
-	t.n_tup_hot_upd::float8,
-	t.n_tup_del::float8,
+	array[
+		t.seq_scan,
+		t.seq_tup_read,
+		coalesce(t.idx_scan, 0),
+		coalesce(t.idx_tup_fetch, 0),
+		t.n_tup_ins,
+		t.n_tup_upd,
+		t.n_tup_hot_upd,
+		t.n_tup_del,
+		coalesce(io.heap_blks_read, 0),
+		coalesce(io.heap_blks_hit, 0),
+		coalesce(io.idx_blks_read, 0),
+		coalesce(io.idx_blks_hit, 0),
+		coalesce(io.toast_blks_read, 0) + coalesce(io.tidx_blks_read, 0),
+		coalesce(io.toast_blks_hit, 0) + coalesce(io.tidx_blks_hit, 0),
+		%s,
+		t.vacuum_count + t.autovacuum_count,
+		t.analyze_count + t.autoanalyze_count
+	]::float8[],
+	t.n_live_tup::float8,
 	t.n_dead_tup::float8,
-	coalesce(pg_stat_get_blocks_fetched(t.relid) - pg_stat_get_blocks_hit(t.relid), 0)::float8,
-	coalesce(pg_stat_get_blocks_hit(t.relid), 0)::float8
-from pg_stat_user_tables t`
+	t.n_mod_since_analyze::float8
+from pg_stat_user_tables t
+left join pg_statio_user_tables io using (relid)`
+
+// movedSQL is a column from 16 on.
+const movedSQL = `select /* scalecheck */
+	exists (select from pg_attribute where attrelid = 'pg_stat_user_tables'::regclass and attname = 'n_tup_newpage_upd')`
 
 const indexStatsSQL = `select /* scalecheck */
 	relid,
@@ -54,27 +69,21 @@ const indexStatsSQL = `select /* scalecheck */
 	idx_scan::float8
 from pg_stat_user_indexes`
 
-// sessions is a column from 14 on.
+// The row comes as JSON, so that columns that a version does not have are just
+// not there. Times are in milliseconds.
 const databaseStatsSQL = `select /* scalecheck */
-	d.xact_commit::float8,
-	d.xact_rollback::float8,
-	d.deadlocks::float8,
-	d.temp_bytes::float8,
-	d.blks_read::float8,
-	d.blks_hit::float8,
-	coalesce((to_jsonb(d)->>'sessions')::float8, 0),
+	to_jsonb(d),
 	(select count(*) from pg_stat_activity a where a.datid = d.datid and a.application_name <> 'scalecheck')::float8,
-	current_setting('max_connections')::float8,
-	d.stats_reset
+	current_setting('max_connections')::float8
 from pg_stat_database d
 where d.datname = current_database()`
 
-type tableCounters [11]float64
+type tableCounters [17]float64
 
 type tableRow struct {
 	schema, name string
 	tableCounters
-	dead float64
+	live, dead, changed float64
 }
 
 type indexRow struct {
@@ -86,16 +95,16 @@ type indexRow struct {
 type tableReading struct {
 	tables   map[uint32]tableRow
 	indexes  map[uint32]indexRow
-	database [7]float64
+	database counted
 	sessions float64
 	limit    float64
-	reset    *time.Time
 	sent     int64 // our own statements
 }
 
 type tables struct {
 	link *link
 	done func()
+	sql  string // of the tables' statistics
 	last *tableReading
 }
 
@@ -106,6 +115,14 @@ func startTables(ctx context.Context, t *Target, n Notes) (Running, error) {
 	}
 	s := &tables{link: l, done: done}
 	err = l.do(ctx, func(ctx context.Context, c *pgx.Conn) (err error) {
+		var moved bool
+		if err := c.QueryRow(ctx, movedSQL).Scan(&moved); err != nil {
+			return err
+		}
+		s.sql = fmt.Sprintf(tableStatsSQL, "0")
+		if moved {
+			s.sql = fmt.Sprintf(tableStatsSQL, "t.n_tup_newpage_upd")
+		}
 		s.last, err = s.read(ctx, c)
 		return err
 	})
@@ -123,6 +140,9 @@ func startTables(ctx context.Context, t *Target, n Notes) (Running, error) {
 	} else {
 		err = n.Missing(evidence.Tables, fmt.Sprintf("catalog of tables and indexes: %v", err))
 	}
+	if _, has := s.last.database["active_time"]; err == nil && !has {
+		err = n.Missing(evidence.Tables, "how long sessions were active and idle in a transaction: PostgreSQL counts it from version 14 on")
+	}
 	if err != nil {
 		done()
 		return nil, err
@@ -134,14 +154,15 @@ func (s *tables) Close() { s.done() }
 
 func (s *tables) read(ctx context.Context, c *pgx.Conn) (*tableReading, error) {
 	r := &tableReading{tables: map[uint32]tableRow{}, indexes: map[uint32]indexRow{}, sent: s.link.count.sent.Load()}
-	rows, err := c.Query(ctx, tableStatsSQL)
+	rows, err := c.Query(ctx, s.sql)
 	if err != nil {
 		return nil, err
 	}
 	var id uint32
 	var t tableRow
-	v := &t.tableCounters
-	if _, err := pgx.ForEachRow(rows, []any{&id, &t.schema, &t.name, &v[0], &v[1], &v[2], &v[3], &v[4], &v[5], &v[6], &v[7], &t.dead, &v[8], &v[9]}, func() error {
+	var v []float64
+	if _, err := pgx.ForEachRow(rows, []any{&id, &t.schema, &t.name, &v, &t.live, &t.dead, &t.changed}, func() error {
+		t.tableCounters = tableCounters(v)
 		r.tables[id] = t
 		return nil
 	}); err != nil {
@@ -157,8 +178,7 @@ func (s *tables) read(ctx context.Context, c *pgx.Conn) (*tableReading, error) {
 	}); err != nil {
 		return nil, err
 	}
-	d := &r.database
-	err = c.QueryRow(ctx, databaseStatsSQL).Scan(&d[0], &d[1], &d[2], &d[3], &d[4], &d[5], &d[6], &r.sessions, &r.limit, &r.reset)
+	err = c.QueryRow(ctx, databaseStatsSQL).Scan(&r.database, &r.sessions, &r.limit)
 	return r, err
 }
 
@@ -182,20 +202,25 @@ func (s *tables) Cut(ctx context.Context, w *evidence.Window) error {
 	if backwards > 0 {
 		w.Caveats = append(w.Caveats, fmt.Sprintf("statistics of %d tables went backwards (reset, or the server crashed): they are left out", backwards))
 	}
-	var d [7]float64
-	for i := range d {
-		if d[i] = now.database[i] - last.database[i]; d[i] < 0 {
-			w.Caveats = append(w.Caveats, "statistics of the database went backwards (reset, or the server crashed): they are left out")
-			d = [7]float64{}
-			break
-		}
+	d, ok := now.database.since(last.database)
+	if !ok {
+		w.Caveats = append(w.Caveats, "statistics of the database went backwards (reset, or the server crashed): they are left out")
+		d = counted{}
 	}
 	w.Database = &evidence.Database{
 		// Each of our statements is a transaction. They are taken off when they are
 		// sent, and show up a second later: in a window of a second that matters.
-		Commits:   max(0, d[0]-float64(now.sent-last.sent)),
-		Rollbacks: d[1], Deadlocks: d[2], TempBytes: d[3], BlocksRead: d[4], BlocksHit: d[5], Connects: d[6],
-		Connections: now.sessions, Limit: now.limit,
+		Commits:   max(0, d["xact_commit"]-float64(now.sent-last.sent)),
+		Rollbacks: d["xact_rollback"], Deadlocks: d["deadlocks"], Conflicts: d["conflicts"],
+		TempFiles: d["temp_files"], TempBytes: d["temp_bytes"],
+		BlocksRead: d["blks_read"], BlocksHit: d["blks_hit"], ReadTime: d["blk_read_time"] / 1e3, WriteTime: d["blk_write_time"] / 1e3,
+		Connects: d["sessions"], Connections: now.sessions, Limit: now.limit,
+	}
+	if _, has := d["active_time"]; has {
+		w.Database.Times = &evidence.SessionTimes{
+			Active: d["active_time"] / 1e3, IdleInTx: d["idle_in_transaction_time"] / 1e3, Total: d["session_time"] / 1e3,
+			Abandoned: d["sessions_abandoned"], Fatal: d["sessions_fatal"], Killed: d["sessions_killed"],
+		}
 	}
 	return nil
 }
@@ -228,7 +253,8 @@ next:
 		out = append(out, evidence.TableIO{
 			Schema: t.schema, Name: t.name, SeqScans: d[0], SeqRows: d[1], IndexScans: d[2], IndexRows: d[3],
 			Inserted: d[4], Updated: d[5], HotUpdated: d[6], Deleted: d[7], HeapRead: d[8], HeapHit: d[9],
-			DeadRows: t.dead, ByIndex: scans[id],
+			IndexRead: d[10], IndexHit: d[11], ToastRead: d[12], ToastHit: d[13], Moved: d[14], Vacuums: d[15], Analyzes: d[16],
+			LiveRows: t.live, DeadRows: t.dead, Changed: t.changed, ByIndex: scans[id],
 		})
 	}
 	slices.SortFunc(out, func(a, b evidence.TableIO) int {
