@@ -107,7 +107,7 @@ func doctor(ctx context.Context, g *global, f *runFlags) error {
 			line(true, c.Name, title)
 		}
 	}
-	for _, k := range []evidence.Kind{evidence.Statements, evidence.Sessions, evidence.Tables, evidence.Processes, evidence.Jobs, evidence.Pool, evidence.Calls} {
+	for _, k := range []evidence.Kind{evidence.Statements, evidence.Sessions, evidence.Tables, evidence.Server, evidence.Processes, evidence.Jobs, evidence.Pool, evidence.Calls} {
 		for _, reason := range n[k] {
 			line(false, string(k), reason)
 		}

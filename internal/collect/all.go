@@ -5,6 +5,7 @@ var All = []*Collector{
 	Statements,
 	Sessions,
 	Tables,
+	Server,
 	Processes,
 	Jobs,
 	Pool,

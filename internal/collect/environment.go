@@ -23,16 +23,25 @@ const environmentSQL = `select /* scalecheck */
 // role may not see are left out.
 const settingsOfSQL = `select /* scalecheck */
 	name,
-	setting || coalesce(' ' || nullif(unit, ''), '')
+	setting || coalesce(' ' || nullif(unit, ''), ''),
+	source
 from pg_settings
-where name = any($1)`
+where name = any($1)
+	or name like 'enable\_%'
+	or name like 'autovacuum%'
+	or name like 'pg\_stat\_statements.%'`
 
 var telling = []string{
-	"autovacuum", "block_size", "checkpoint_timeout", "compute_query_id", "default_statistics_target", "effective_cache_size",
-	"effective_io_concurrency", "fsync", "full_page_writes", "huge_pages", "io_method", "jit", "maintenance_work_mem", "max_connections",
-	"max_parallel_workers", "max_parallel_workers_per_gather", "max_wal_size", "max_worker_processes", "pg_stat_statements.max",
-	"pg_stat_statements.track", "pg_stat_statements.track_planning", "plan_cache_mode", "random_page_cost", "seq_page_cost",
-	"shared_buffers", "synchronous_commit", "track_activity_query_size", "track_io_timing", "wal_buffers", "wal_compression", "work_mem",
+	"block_size", "bgwriter_delay", "bgwriter_lru_maxpages", "checkpoint_completion_target", "checkpoint_timeout", "commit_delay",
+	"compute_query_id", "cpu_index_tuple_cost", "cpu_operator_cost", "cpu_tuple_cost", "deadlock_timeout", "default_statistics_target",
+	"default_transaction_isolation", "effective_cache_size", "effective_io_concurrency", "fsync", "full_page_writes", "geqo",
+	"hash_mem_multiplier", "hot_standby_feedback", "huge_pages", "idle_in_transaction_session_timeout", "io_method", "io_workers",
+	"jit", "jit_above_cost", "lock_timeout", "maintenance_work_mem", "max_connections", "max_locks_per_transaction",
+	"max_parallel_workers", "max_parallel_workers_per_gather", "max_wal_size", "max_worker_processes", "min_wal_size",
+	"parallel_setup_cost", "parallel_tuple_cost", "plan_cache_mode", "random_page_cost", "seq_page_cost", "shared_buffers",
+	"statement_timeout", "synchronous_commit", "synchronous_standby_names", "temp_buffers", "temp_file_limit", "track_activities",
+	"track_activity_query_size", "track_counts", "track_io_timing", "track_wal_io_timing", "transaction_timeout",
+	"vacuum_cost_delay", "vacuum_cost_limit", "wal_buffers", "wal_compression", "wal_level", "work_mem",
 }
 
 const databaseSizeSQL = `select /* scalecheck */ pg_database_size(current_database())`
@@ -66,14 +75,19 @@ func Environment(ctx context.Context, t *Target) (evidence.Environment, error) {
 		name, version, _ := strings.Cut(x, " ")
 		e.Extensions[name] = version
 	}
+	// Our sessions have settings of their own (no JIT, timeouts); the application's
+	// do not. ctx and Close end this one.
+	if _, err := conn.Exec(ctx, "reset all /* scalecheck */"); err != nil {
+		return e, fmt.Errorf("describe the database: %w", err)
+	}
 	rows, err := conn.Query(ctx, settingsOfSQL, telling)
 	if err != nil {
 		return e, fmt.Errorf("describe the database: %w", err)
 	}
-	e.Settings = map[string]string{}
-	var name, value string
-	if _, err := pgx.ForEachRow(rows, []any{&name, &value}, func() error {
-		e.Settings[name] = value
+	e.Settings, e.Sources = map[string]string{}, map[string]string{}
+	var name, value, source string
+	if _, err := pgx.ForEachRow(rows, []any{&name, &value, &source}, func() error {
+		e.Settings[name], e.Sources[name] = value, source
 		return nil
 	}); err != nil {
 		return e, fmt.Errorf("describe the database: %w", err)

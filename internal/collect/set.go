@@ -162,7 +162,11 @@ func Open(ctx context.Context, t *Target, n Notes) *Set {
 }
 
 func (c *Collector) needsDatabase() bool {
-	return c.Kind == evidence.Statements || c.Kind == evidence.Sessions || c.Kind == evidence.Tables || c.Kind == evidence.Jobs
+	switch c.Kind {
+	case evidence.Statements, evidence.Sessions, evidence.Tables, evidence.Server, evidence.Jobs:
+		return true
+	}
+	return false
 }
 
 // listen asks the server for a sign of life when nobody else talks to it.
@@ -227,8 +231,14 @@ func fill(w, p *evidence.Window) {
 	w.Jobs = append(w.Jobs, p.Jobs...)
 	w.Pools = append(w.Pools, p.Pools...)
 	w.Calls = append(w.Calls, p.Calls...)
+	w.Holders = append(w.Holders, p.Holders...)
+	w.Groups = append(w.Groups, p.Groups...)
+	w.Disks = append(w.Disks, p.Disks...)
 	if p.Sessions != nil {
 		w.Sessions = p.Sessions
+	}
+	if p.Server != nil {
+		w.Server = p.Server
 	}
 	if p.Host != nil {
 		w.Host = p.Host
