@@ -30,6 +30,9 @@ Background processes count while they work. While any session waits for a lock, 
 to four times a second pg_blocking_pids is followed to the transaction that waits
 for no lock itself: the root.
 
+At the end of a window it lists who keeps VACUUM from removing dead rows: old
+snapshots and transactions, prepared transactions, replication slots.
+
 A session without a wait event is on a CPU or waits for one; only the processes
 collector can tell which. On PostgreSQL 13, and wherever a statement has no id yet
 (it waits for a lock on a table while it is being parsed), the statement's ID is the
@@ -93,6 +96,7 @@ type sessions struct {
 	notes    Notes
 	database uint32
 	activity string // SELECT list
+	holders  string // the query for them
 	known    map[int64]string
 	texts    map[string]string // raw text → ID
 
@@ -143,10 +147,12 @@ func startSessions(ctx context.Context, t *Target, n Notes) (Running, error) {
 		l.close()
 		return nil, fmt.Errorf("read pg_stat_activity: %w", err)
 	}
-	s.activity = "select /* scalecheck */" + activityColumns + withoutID
+	id := withoutID
 	if ids {
-		s.activity = "select /* scalecheck */" + activityColumns + withID
+		id = withID
 	}
+	s.activity = "select /* scalecheck */" + activityColumns + id
+	s.holders = fmt.Sprintf(holdersSQL, id)
 	sampling, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	s.stop = cancel
 	s.done.Go(func() { s.run(sampling) })
@@ -301,7 +307,10 @@ func (s *sessions) resolve(id string) string {
 // little about a system under load, since they are missed when it is busiest.
 const minShare = 0.5
 
-func (s *sessions) Cut(_ context.Context, w *evidence.Window) error {
+func (s *sessions) Cut(ctx context.Context, w *evidence.Window) error {
+	if err := s.link.do(ctx, func(ctx context.Context, c *pgx.Conn) error { return s.findHolders(ctx, c, w) }); err != nil {
+		w.Caveats = append(w.Caveats, "who keeps dead rows from being removed: "+Reason(err))
+	}
 	s.mu.Lock()
 	a, texts := s.acc, s.new
 	s.acc, s.new = newActivity(), map[string]evidence.Text{}
