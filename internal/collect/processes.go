@@ -36,6 +36,11 @@ from its parent's account of ended children. The time in the run queue of a thre
 and the IO of a process, are lost from the last look on when it ends. Memory of
 PostgreSQL's processes is what they don't share.
 
+With it come, where the kernel tells: control groups' quotas, throttling and memory
+of the app and of PostgreSQL (version 1 and 2), pressure stall information (PSI),
+page cache refaults, and latency and utilization of the disks that hold PostgreSQL's
+data and WAL.
+
 Linux only, and only for what runs on this machine. IO needs the same user as the
 process, or root.`,
 	Start: startProcesses,
@@ -98,6 +103,11 @@ type processes struct {
 	looked     float64 // when, after the boot
 	host       hostStat
 	groups     map[string]float64 // control group → seconds throttled
+	limits     []*group
+	disks      []*device
+	pressure   *evidence.Pressure
+	refaults   float64
+	begun      time.Time
 	noIO       bool
 }
 
@@ -131,6 +141,13 @@ func startProcesses(ctx context.Context, t *Target, n Notes) (Running, error) {
 		return nil, err
 	}
 	p.resolved = time.Now()
+	if p.disks, err = serverDevices(p.postmaster); err != nil {
+		if err := n.Missing(evidence.Processes, "the disks of PostgreSQL: "+Reason(err)); err != nil {
+			p.done()
+			return nil, err
+		}
+	}
+	p.findGroups()
 	p.look(ctx)
 	p.begin()
 	looking, cancel := context.WithCancel(context.WithoutCancel(ctx))
@@ -234,10 +251,12 @@ func (p *processes) resolve(ctx context.Context) {
 	p.resolved = time.Now()
 	if len(p.apps) > 0 && !slices.ContainsFunc(p.apps, alive) && p.target.Listener != "" && len(p.target.AppPIDs) == 0 {
 		p.apps = p.findApps()
+		p.findGroups()
 	}
 	if p.postmaster != 0 && !alive(p.postmaster) {
 		if pid, err := p.findPostmaster(ctx); err == nil {
 			p.postmaster = pid
+			p.findGroups()
 		}
 	}
 }
@@ -480,6 +499,24 @@ func (p *processes) begin() {
 	p.sums = map[role]*usage{}
 	p.host, _ = readHost()
 	p.groups = p.throttled()
+	p.pressure, p.refaults, p.begun = readPressure(), readRefaults(), time.Now()
+}
+
+// findGroups looks up the control groups of the app and of the server. The
+// processes of one role share a group as a rule; the first stands for all.
+func (p *processes) findGroups() {
+	p.limits = nil
+	add := func(role string, pid int) {
+		if g := newGroup(role, pid); g != nil {
+			p.limits = append(p.limits, g)
+		}
+	}
+	if len(p.apps) > 0 {
+		add(evidence.App, p.apps[0])
+	}
+	if p.postmaster != 0 {
+		add(evidence.Postgres, p.postmaster)
+	}
 }
 
 func (p *processes) throttled() map[string]float64 {
@@ -488,7 +525,7 @@ func (p *processes) throttled() map[string]float64 {
 		if t.role.role == evidence.Postgres && pid != p.postmaster || t.role.role == evidence.OwnServer {
 			continue // in its postmaster's group
 		}
-		for _, dir := range cpuGroups(pid) {
+		for _, dir := range controlGroups(pid, "cpu", "cpu.stat") {
 			out[dir] = throttled(dir)
 		}
 	}
@@ -502,13 +539,24 @@ func (p *processes) Cut(ctx context.Context, w *evidence.Window) error {
 	p.look(ctx)
 	p.readStorage()
 	lastHost, lastGroups := p.host, p.groups
+	lastPressure, lastRefaults, begun := p.pressure, p.refaults, p.begun
 	sums := p.sums
 	p.begin()
+	for _, g := range p.limits {
+		w.Groups = append(w.Groups, g.since())
+	}
+	for _, d := range p.disks {
+		if disk, ok := d.since(p.begun.Sub(begun).Seconds()); ok {
+			w.Disks = append(w.Disks, disk)
+		}
+	}
 	host := &evidence.Host{
 		Cores:  cores(),
 		Busy:   p.host.busy - lastHost.busy,
 		Steal:  p.host.steal - lastHost.steal,
 		IOWait: max(0, p.host.iowait-lastHost.iowait), // the kernel's count may go back
+
+		Pressure: pressureSince(p.pressure, lastPressure), Refaults: max(0, p.refaults-lastRefaults),
 	}
 	ours := 0.0
 	for r, u := range sums {
