@@ -121,6 +121,7 @@ func (c *conductor) cut(ctx context.Context, p part, steps int, total time.Durat
 	var length time.Duration
 	more := true
 	var cause error
+	cutting := slicing{whole: p.length}
 	for length < p.length && more && cause == nil {
 		t, ok, err := c.tick(ctx)
 		switch {
@@ -133,6 +134,9 @@ func (c *conductor) cut(ctx context.Context, p part, steps int, total time.Durat
 		default:
 			ticks = append(ticks, t)
 			length += t.Length.Duration()
+			if cutting.add(t) {
+				c.set.Slice(context.WithoutCancel(ctx), &cutting.out[len(cutting.out)-1])
+			}
 			c.elapsed += t.Length.Duration()
 			c.note(p, t, steps, total)
 			cause = c.lost(t)
@@ -143,7 +147,7 @@ func (c *conductor) cut(ctx context.Context, p part, steps int, total time.Durat
 	if length >= min(shortest, p.length) && (cause == nil || length >= p.length/2) {
 		w := evidence.Window{
 			Phase: p.phase, Step: p.step, Start: ticks[0].Start, Length: seconds(length),
-			Users: p.stage.Users, Rate: p.stage.Rate,
+			Users: p.stage.Users, Rate: p.stage.Rate, Slices: cutting.out,
 		}
 		for _, t := range ticks {
 			if err := w.Add(t); err != nil {
