@@ -21,7 +21,7 @@ func Merge(ws []Window) (Window, error) {
 	}
 	for _, w := range ws {
 		// A tick carries the same rows as a window, so this is Add's arithmetic.
-		t := Tick{Start: w.Start, Length: w.Length, Endpoints: w.Endpoints, Generator: w.Generator}
+		t := Tick{Start: w.Start, Length: w.Length, Endpoints: w.Endpoints, Paths: w.Paths, Generator: w.Generator}
 		if err := out.Add(t); err != nil {
 			return out, err
 		}

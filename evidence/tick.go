@@ -12,6 +12,7 @@ type Tick struct {
 	Start     time.Time         `json:"start"`
 	Length    scenarios.Seconds `json:"length"`
 	Endpoints []Endpoint        `json:"endpoints,omitempty"`
+	Paths     []PathTime        `json:"paths,omitempty"`
 	Generator Generator         `json:"generator"`
 	// Alive is false until the first request was sent and after the last.
 	Alive bool `json:"alive"`
@@ -25,12 +26,20 @@ func (w *Window) Add(t Tick) error {
 			return err
 		}
 	}
+	for _, p := range t.Paths {
+		i := w.path(p.Name)
+		if err := w.Paths[i].add(p); err != nil {
+			return err
+		}
+	}
 	g, h := &w.Generator, t.Generator
 	g.Clock = h.Clock
 	g.Started += h.Started
 	g.Completed += h.Completed
-	g.Dropped += h.Dropped
+	g.Offered += h.Offered
 	g.Sessions += h.Sessions
+	g.Dropped += h.Dropped
+	g.Waiting = h.Waiting
 	if h.Lag != nil {
 		if g.Lag == nil {
 			g.Lag = NewHistogram()
@@ -73,10 +82,31 @@ func (e *Endpoint) add(o Endpoint) error {
 		}
 		e.Statuses[k] += n
 	}
-	if o.Latency == nil {
-		return nil
+	if o.FailedLatency != nil {
+		if e.FailedLatency == nil {
+			e.FailedLatency = NewHistogram()
+		}
+		if err := e.FailedLatency.Merge(o.FailedLatency); err != nil {
+			return err
+		}
 	}
 	return e.Latency.Merge(o.Latency)
+}
+
+func (w *Window) path(name string) int {
+	for i := range w.Paths {
+		if w.Paths[i].Name == name {
+			return i
+		}
+	}
+	w.Paths = append(w.Paths, PathTime{Name: name, Latency: NewHistogram()})
+	return len(w.Paths) - 1
+}
+
+func (p *PathTime) add(o PathTime) error {
+	p.Walked += o.Walked
+	p.Failed += o.Failed
+	return p.Latency.Merge(o.Latency)
 }
 
 // Total returns the window's traffic as one endpoint without a name.

@@ -28,6 +28,7 @@ type Window struct {
 	Rate  float64 `json:"rate,omitempty"`  // offered: sessions started per second
 
 	Endpoints []Endpoint    `json:"endpoints,omitempty"`
+	Paths     []PathTime    `json:"paths,omitempty"` // of the scenario, as far as somebody walked them
 	Generator Generator     `json:"generator"`
 	Sessions  *SessionStats `json:"sessions,omitempty"`
 
@@ -59,7 +60,28 @@ type Endpoint struct {
 	Errors   map[string]int64 `json:"errors,omitempty"`   // why: "connection refused", "timeout", "status 500", "check: body"
 	Statuses map[int]int64    `json:"statuses,omitempty"` // HTTP status → answers
 	Bytes    int64            `json:"bytes"`              // received
-	Latency  *Histogram       `json:"latency"`            // of all requests; see Generator.Clock
+	Latency  *Histogram       `json:"latency"`            // of requests that did not fail; see Generator.Clock
+
+	// FailedLatency is how long the failed ones took. They are kept apart: a
+	// target that refuses everything at once must not look fast, and one that
+	// times out must not hide in an average. Nil where none failed; files from
+	// before it existed have all requests in Latency.
+	FailedLatency *Histogram `json:"failed_latency,omitempty"`
+}
+
+// Seconds returns the sum of the latencies of all requests, failed ones
+// included: divided by the window's length, the requests under way (Little's law).
+func (e *Endpoint) Seconds() float64 {
+	return e.Latency.Mean()*float64(e.Latency.Count()) + e.FailedLatency.Mean()*float64(e.FailedLatency.Count())
+}
+
+// A PathTime is how long users waited for one of the scenario's paths as a
+// whole: the sum of the latencies of its requests, without the think time.
+type PathTime struct {
+	Name    string     `json:"name"`
+	Walked  int64      `json:"walked"`  // to the end, in this window, failures included; who turned off does not count
+	Failed  int64      `json:"failed"`  // with a request that failed
+	Latency *Histogram `json:"latency"` // of those without a failure
 }
 
 // Clocks of Generator.Clock.
@@ -70,12 +92,17 @@ const (
 
 // A Generator says how the load itself did. A generator that is late or out of
 // CPU measures itself.
+//
+// Nothing gets lost between schedule and wire: summed from the beginning of the
+// load, Offered = Sessions + Dropped + Waiting.
 type Generator struct {
 	Clock       string     `json:"clock"`         // IntendedStart or ServiceTime
-	Started     int64      `json:"started"`       // requests
-	Completed   int64      `json:"completed"`     //
-	Dropped     int64      `json:"dropped"`       // arrivals that never became a request
-	Sessions    int64      `json:"sessions"`      // user sessions begun
+	Started     int64      `json:"started"`       // requests sent; of a k6 script those completed, it tells no others
+	Completed   int64      `json:"completed"`     // requests answered, failed or cut off
+	Offered     int64      `json:"offered"`       // user sessions that were due; 0 in files from before it existed
+	Sessions    int64      `json:"sessions"`      // of these, begun: their first request was sent
+	Dropped     int64      `json:"dropped"`       // of these, given up: they never became a request
+	Waiting     int64      `json:"waiting"`       // of these, due but not begun when the window ended
 	Lag         *Histogram `json:"lag,omitempty"` // how late requests were started; nil where nothing intended a start
 	InFlight    float64    `json:"in_flight"`     // average requests under way, sum of latencies ÷ length
 	ActiveUsers float64    `json:"active_users"`  // average

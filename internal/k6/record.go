@@ -49,6 +49,12 @@ type buckets [][2]int64
 
 type wireEndpoint struct {
 	evidence.Endpoint
+	Latency       buckets `json:"latency"`
+	FailedLatency buckets `json:"failed_latency,omitempty"`
+}
+
+type wirePath struct {
+	evidence.PathTime
 	Latency buckets `json:"latency"`
 }
 
@@ -60,6 +66,7 @@ type wireGenerator struct {
 type wireTick struct {
 	evidence.Tick
 	Endpoints []wireEndpoint `json:"endpoints,omitempty"`
+	Paths     []wirePath     `json:"paths,omitempty"`
 	Generator wireGenerator  `json:"generator"`
 }
 
@@ -67,7 +74,10 @@ type wireTick struct {
 func (t Tick) MarshalJSON() ([]byte, error) {
 	w := wireTick{Tick: evidence.Tick(t), Generator: wireGenerator{t.Generator, pack(t.Generator.Lag)}}
 	for _, e := range t.Endpoints {
-		w.Endpoints = append(w.Endpoints, wireEndpoint{e, pack(e.Latency)})
+		w.Endpoints = append(w.Endpoints, wireEndpoint{e, pack(e.Latency), pack(e.FailedLatency)})
+	}
+	for _, p := range t.Paths {
+		w.Paths = append(w.Paths, wirePath{p, pack(p.Latency)})
 	}
 	return json.Marshal(w)
 }
@@ -86,7 +96,15 @@ func (t *Tick) UnmarshalJSON(b []byte) error {
 	t.Endpoints = nil
 	for _, e := range w.Endpoints {
 		e.Endpoint.Latency = e.Latency.unpack()
+		if e.FailedLatency != nil {
+			e.Endpoint.FailedLatency = e.FailedLatency.unpack()
+		}
 		t.Endpoints = append(t.Endpoints, e.Endpoint)
+	}
+	t.Paths = nil
+	for _, p := range w.Paths {
+		p.PathTime.Latency = p.Latency.unpack()
+		t.Paths = append(t.Paths, p.PathTime)
 	}
 	return nil
 }

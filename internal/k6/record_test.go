@@ -18,10 +18,11 @@ func TestTickSurvivesThePipe(t *testing.T) {
 	in := evidence.Tick{
 		Start: time.Unix(1700000000, 0).UTC(), Length: 1, Alive: true,
 		Endpoints: []evidence.Endpoint{{
-			Name: "GET /a", Requests: 1000, Failed: 1, Bytes: 7, Latency: h,
+			Name: "GET /a", Requests: 1000, Failed: 1, Bytes: 7, Latency: h, FailedLatency: lag,
 			Errors: map[string]int64{"timeout": 1}, Statuses: map[int]int64{200: 999},
 		}},
-		Generator: evidence.Generator{Clock: evidence.IntendedStart, Started: 1000, Completed: 1000, Dropped: 2, Lag: lag, InFlight: 3.5, ActiveUsers: 9},
+		Paths:     []evidence.PathTime{{Name: "p", Walked: 7, Failed: 2, Latency: h}},
+		Generator: evidence.Generator{Clock: evidence.IntendedStart, Started: 1000, Completed: 1000, Offered: 9, Sessions: 5, Dropped: 2, Waiting: 2, Lag: lag, InFlight: 3.5, ActiveUsers: 9},
 	}
 	b, err := json.Marshal(Record{Tick: (*Tick)(&in)})
 	if err != nil {
@@ -41,7 +42,7 @@ func TestTickSurvivesThePipe(t *testing.T) {
 		t.Errorf("tick changed on its way:\nwant %s\ngot  %s", want, got)
 	}
 
-	in.Generator.Lag, in.Endpoints = nil, nil
+	in.Generator.Lag, in.Endpoints, in.Paths = nil, nil, nil
 	b, err = json.Marshal(Record{Tick: (*Tick)(&in)})
 	if err != nil {
 		t.Fatal(err)
@@ -50,7 +51,7 @@ func TestTickSurvivesThePipe(t *testing.T) {
 	if err := json.Unmarshal(b, &r); err != nil {
 		t.Fatal(err)
 	}
-	if r.Tick.Generator.Lag != nil || r.Tick.Endpoints != nil {
+	if r.Tick.Generator.Lag != nil || r.Tick.Endpoints != nil || r.Tick.Paths != nil {
 		t.Errorf("absent lag and endpoints came back as something: %s", b)
 	}
 }
