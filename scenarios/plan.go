@@ -32,6 +32,11 @@ type Plan struct {
 	// Stages rise. A k6 script has none: its windows are slices of time.
 	Stages []Stage `json:"stages,omitempty"`
 
+	// Drain is how long sessions that are under way at the end of the last
+	// stage may go on to their own end. Without it they end with the request
+	// that is under way: what is measured is over then.
+	Drain Seconds `json:"drain,omitempty"`
+
 	Objectives []Objective `json:"objectives,omitempty"`
 	Limits     Limits      `json:"limits"`
 }

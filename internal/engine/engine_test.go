@@ -20,8 +20,29 @@ type recorder struct {
 	enough  func() //
 	mu      sync.Mutex
 	results []Result
+	starts  []Start
+	passed  []Passage
+	offered int
 	dropped int
 	active  []int
+}
+
+func (r *recorder) Offered(n int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.offered += n
+}
+
+func (r *recorder) Started(s Start) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.starts = append(r.starts, s)
+}
+
+func (r *recorder) Passed(p Passage) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.passed = append(r.passed, p)
 }
 
 func (r *recorder) Result(x Result) {
@@ -111,7 +132,9 @@ func ok(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "ok") }
 // and pages.
 func forum(t *testing.T, seen func(*http.Request)) string {
 	return serve(t, func(w http.ResponseWriter, r *http.Request) {
-		seen(r)
+		if seen != nil {
+			seen(r)
+		}
 		_, err := r.Cookie("who")
 		switch {
 		case r.URL.Path == "/login":

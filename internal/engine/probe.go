@@ -103,7 +103,7 @@ func (p *Prober) walk(ctx context.Context, w way) (lost bool, err error) {
 		if !p.u.Can(i) {
 			return false, p.missing(i)
 		}
-		if r := p.u.send(ctx, ctx, i, time.Now()); r.Err != "" {
+		if r := p.u.send(ctx, ctx, i, time.Now(), nil); r.Err != "" {
 			return r.Status == 0, fmt.Errorf("%s on the way there: %s", r.Endpoint, r.Err)
 		}
 	}
@@ -151,7 +151,7 @@ func (p *Prober) Send(ctx context.Context) (Result, error) {
 		v.cur, v.at = list[p.sent%len(list)], p.u.request+1
 	}
 	p.sent++
-	r := p.u.send(ctx, ctx, p.way.endpoint, time.Now())
+	r := p.u.send(ctx, ctx, p.way.endpoint, time.Now(), nil)
 	if r.Err == unsent {
 		return r, fmt.Errorf("probe: %w", ctx.Err())
 	}

@@ -26,6 +26,7 @@ type program struct {
 	endpoints []endpoint
 	personas  []persona
 	headers   []namedText // of every request
+	paths     []path
 }
 
 // A slot is a variable.
@@ -69,6 +70,7 @@ type check struct {
 }
 
 type persona struct {
+	name      string
 	index     int   // in the model
 	exclusive []int // slots of exclusive sources
 }
@@ -148,6 +150,18 @@ func (c *compiler) scenario(s *scenarios.Scenario) {
 	}
 	for i := range s.Personas {
 		c.p.personas = append(c.p.personas, c.persona(i))
+		c.p.personas[i].name = s.Personas[i].Name
+	}
+	for _, p := range s.Paths {
+		out := path{name: p.Name}
+		for _, name := range p.Endpoints {
+			i := slices.IndexFunc(s.Endpoints, func(e scenarios.Endpoint) bool { return e.Name == name })
+			if i < 0 {
+				c.bad("path %s: there is no endpoint %q", p.Name, name)
+			}
+			out.endpoints = append(out.endpoints, i)
+		}
+		c.p.paths = append(c.p.paths, out)
 	}
 }
 

@@ -27,21 +27,28 @@ import (
 // among what a page shows, and a thousand users must not hold a catalogue each.
 const maxValues = 100
 
-// send sends the endpoint's request and takes variables from the answer. When
-// load is over, it waits no longer for the rate ceiling; when ctx is, for the
-// answer.
-func (u *user) send(load, ctx context.Context, endpoint int, intended time.Time) Result {
-	e := &u.endpoints[endpoint]
-	r := Result{Endpoint: e.route, Method: e.method, Intended: intended, User: u.number, New: !u.sent}
-	u.sent, u.stay = true, e.stay
-	u.request++
-	req, err := u.build(e)
-	if err != nil {
-		r.Start = time.Now()
-		r.End, r.Err = r.Start, "bad request"
+// send sends the endpoint's request, takes variables from the answer and tells
+// the sink, unless that is nil. When load is over, it waits no longer for the
+// rate ceiling; when ctx is, for the answer.
+func (u *user) send(load, ctx context.Context, endpoint int, intended time.Time, sink Sink) Result {
+	r := u.exchange(load, ctx, endpoint, intended, sink)
+	if sink == nil || r.Err == unsent {
 		return r
 	}
-	r.URL = req.URL.String()
+	sink.Result(r)
+	u.trail.pass(u.paths, endpoint, &r, sink)
+	return r
+}
+
+func (u *user) exchange(load, ctx context.Context, endpoint int, intended time.Time, sink Sink) Result {
+	e := &u.endpoints[endpoint]
+	r := Result{Endpoint: e.route, Method: e.method, Intended: intended, User: u.number, New: !u.sent}
+	u.stay = e.stay
+	u.request++
+	req, err := u.build(e)
+	if err == nil {
+		r.URL = req.URL.String()
+	}
 	if !u.limiter.Allow() && u.limiter.Wait(load) != nil {
 		r.Start = time.Now()
 		r.End, r.Err = r.Start, unsent
@@ -49,7 +56,14 @@ func (u *user) send(load, ctx context.Context, endpoint int, intended time.Time)
 	}
 	within, cancel := context.WithTimeout(ctx, u.timeout.Duration())
 	defer cancel()
-	r.Start = time.Now()
+	r.Start, u.sent = time.Now(), true
+	if sink != nil {
+		sink.Started(Start{r.Start, intended, r.New})
+	}
+	if err != nil {
+		r.End, r.Err = r.Start, "bad request"
+		return r
+	}
 	resp, err := u.client.Do(req.WithContext(within))
 	if resp != nil {
 		r.Status = resp.StatusCode

@@ -23,11 +23,30 @@ type Result struct {
 	New  bool // the first request of a session
 }
 
+// A Start is a request that is being sent; its Result follows.
+type Start struct {
+	At, Intended time.Time
+	New          bool // the first request of a session
+}
+
+// A Passage is a path of the scenario that a session has walked to its end.
+type Passage struct {
+	Path    string
+	End     time.Time     // of its last request
+	Latency time.Duration // of its requests together, each from its intended start
+	Failed  bool          // one of them did
+}
+
 // A Sink takes what happens. It is called from many goroutines and must not
 // block: the caller is a user who is about to send the next request.
+//
+// Every session is Offered, then either Dropped or Started; until then it waits.
 type Sink interface {
+	Offered(n int) // sessions that are due
+	Dropped(n int) // of these, those that will not be begun
+	Started(Start)
 	Result(Result)
-	Dropped(n int)    // sessions that were due and never sent a request
+	Passed(Passage)
 	Active(users int) // users active from now on
 }
 

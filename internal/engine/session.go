@@ -76,16 +76,11 @@ func (s *session) step(m scenarios.Move) (ok, more bool) {
 	if !s.Can(m.Endpoint) || s.pace.wanted != nil && !s.pace.wanted() {
 		return false, false
 	}
-	first := !s.sent
 	s.bind(m.Bind)
-	r := s.send(s.pace.load, s.pace.requests, m.Endpoint, s.at)
+	r := s.send(s.pace.load, s.pace.requests, m.Endpoint, s.at, s.sink)
 	if r.Err == unsent {
-		if first {
-			s.sink.Dropped(1)
-		}
 		return false, false
 	}
-	s.sink.Result(r)
 	s.at = r.End
 	return r.Err == "", true
 }

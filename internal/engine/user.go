@@ -23,6 +23,7 @@ type user struct {
 	request uint32  // number of the request that variables are drawn for
 	sent    bool    // anything at all
 	stay    bool    // where a redirect leads is not asked for
+	trail   trail   // to recognise paths by
 }
 
 // A value is what a variable stands for. Within one request it stays the same,

@@ -65,6 +65,11 @@ func newWalker(o Options) (*walker, error) {
 	// A tenth of a second's worth may come at once: arrivals are random, and
 	// without that half of the ceiling could not be used unhindered.
 	w.limiter = rate.NewLimiter(limit, max(1, int(w.limits.Rate*w.draw.share()/10)))
+	for _, e := range o.Scenario.Arrivals.Events {
+		if e.Persona != "" && !slices.ContainsFunc(p.personas, func(p persona) bool { return p.name == e.Persona }) {
+			return nil, fmt.Errorf("engine: event %s brings sessions of %q, which is no persona", e.Name, e.Persona)
+		}
+	}
 	for i := range w.slots {
 		if s := w.slots[i].source; s != nil && s.Exclusive && s.Range != nil {
 			w.slots[i].pool = newPool(s.Range[0], s.Range[1], w.draw)

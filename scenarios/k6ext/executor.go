@@ -11,7 +11,6 @@ import (
 	"math/big"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -117,9 +116,9 @@ func readScenario(raw json.RawMessage) (*scenarios.Scenario, error) {
 // Validate implements lib.ExecutorConfig.
 func (c *config) Validate() []error { return c.BaseConfig.Validate() }
 
-// duration is how long new requests are sent.
+// duration is how long requests are sent.
 func (c *config) duration() time.Duration {
-	var d scenarios.Seconds
+	d := c.plan.Drain
 	for _, s := range c.plan.Stages {
 		d += s.Length()
 	}
@@ -191,16 +190,10 @@ func (r *runner) Run(ctx context.Context, samples chan<- metrics.SampleContainer
 		s.to = newPipeline(r.state.Test, r.config.Name, r.config.GetTags())
 	}
 	samples <- begin{start}
-	counted := make(chan struct{})
-	stop := make(chan struct{})
-	go func() {
-		defer close(counted)
-		s.count(stop)
-	}()
+	stop := s.start()
 	err = engine.Run(ctx, engine.Options{Scenario: r.config.scenario, Plan: r.config.plan, Segment: segment}, s)
-	close(stop)
-	<-counted
 	s.Active(0)
+	stop()
 	samples <- end{time.Now()}
 	if err != nil {
 		return errext.WithExitCodeIfNone(errext.WithHint(err, hint.Of(err)), exitcodes.InvalidConfig)
@@ -224,53 +217,4 @@ func bounds(s *lib.ExecutionSegment) ([2]float64, error) {
 	x, _ := a.Float64()
 	y, _ := b.Float64()
 	return [2]float64{x, y}, nil
-}
-
-// A sink puts what the engine does into k6's sample pipeline. k6's manager
-// takes samples off the channel as fast as they come and hands them on every
-// 50 ms, so that sending does not block.
-type sink struct {
-	samples chan<- metrics.SampleContainer
-	state   *lib.ExecutionState
-	to      *pipeline // nil: k6's own metrics are not wanted
-	active  atomic.Int64
-}
-
-var _ engine.Sink = (*sink)(nil)
-
-// Result implements engine.Sink.
-func (s *sink) Result(r engine.Result) {
-	s.samples <- &request{r, s.to}
-	if r.New {
-		s.state.AddFullIterations(1)
-	}
-}
-
-// Dropped implements engine.Sink.
-func (s *sink) Dropped(n int) {
-	m := s.state.Test.BuiltinMetrics.DroppedIterations
-	s.samples <- metrics.Sample{
-		TimeSeries: metrics.TimeSeries{Metric: m, Tags: s.state.Test.RunTags}, Time: time.Now(), Value: float64(n),
-	}
-}
-
-// Active implements engine.Sink. It keeps k6's count of active VUs, which its
-// vus metric shows, at our users.
-func (s *sink) Active(n int) {
-	before := s.active.Swap(int64(n))
-	s.state.ModCurrentlyActiveVUsCount(int64(n) - before)
-}
-
-// count reports the users who are active, often enough for an average.
-func (s *sink) count(stop <-chan struct{}) {
-	t := time.NewTicker(100 * time.Millisecond)
-	defer t.Stop()
-	for {
-		select {
-		case now := <-t.C:
-			s.samples <- users{now, int(s.active.Load())}
-		case <-stop:
-			return
-		}
-	}
 }

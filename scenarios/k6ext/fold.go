@@ -1,6 +1,7 @@
 package k6ext
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -10,13 +11,14 @@ import (
 	"go.k6.io/k6/metrics"
 
 	"github.com/scalecheck/scalecheck/evidence"
+	"github.com/scalecheck/scalecheck/internal/engine"
 	"github.com/scalecheck/scalecheck/internal/k6"
 	"github.com/scalecheck/scalecheck/scenarios"
 )
 
 const (
 	// maxEndpoints: a histogram takes 22 kB and up to openSeconds+1 of each
-	// are alive. A script that names its requests one by one must not fill
+	// are alive, twice as many where requests fail. A script that names its requests one by one must not fill
 	// the memory; what comes after the cap is one endpoint more.
 	maxEndpoints = 500
 	other        = "(other endpoints)"
@@ -54,7 +56,8 @@ type fold struct {
 	lo   int64
 	free []*second
 
-	users float64 // as last heard
+	users   float64 // as last heard
+	waiting int64   // sessions, when the latest second was over
 
 	about   map[*metrics.TagSet]about
 	checks  map[string]*k6.Check
@@ -68,15 +71,20 @@ type second struct {
 	seen                 []int  // endpoints that something happened to
 	lag                  *evidence.Histogram
 	lagged               bool
+	paths                []evidence.PathTime
 	started, completed   int64
-	dropped, sessions    int64
+	offered, sessions    int64
+	dropped              int64
 	busy                 time.Duration // all requests together
 	usersSum, usersCount float64
 }
 
+// A row keeps its histograms when the rest is emptied. failed is the endpoint's
+// FailedLatency, made when the first request fails.
 type row struct {
 	evidence.Endpoint
-	used bool
+	failed *evidence.Histogram
+	used   bool
 }
 
 // about is what the tags of a sample say.
@@ -105,8 +113,8 @@ func (f *fold) add(containers []metrics.SampleContainer) {
 	defer f.mu.Unlock()
 	for _, c := range containers {
 		switch c := c.(type) {
-		case *request:
-			f.request(c)
+		case *events:
+			f.events(c)
 		case *httpext.Trail:
 			f.trail(c)
 		case users:
@@ -158,17 +166,32 @@ func (f *fold) fresh() *second {
 	return &second{lag: evidence.NewHistogram()}
 }
 
-func (f *fold) request(r *request) {
-	f.begin(r.Intended)
-	s := f.at(r.End)
-	s.count(f.id(r.Endpoint), r.Status, r.Err, r.End.Sub(r.Intended), r.End.Sub(r.Start), r.Bytes)
-	s.lag.Record(r.Start.Sub(r.Intended))
-	s.lagged = true
-	if r.New {
-		s.sessions++
+func (f *fold) events(e *events) {
+	f.begin(e.at)
+	if e.offered+e.dropped > 0 {
+		s := f.at(e.at)
+		s.offered += e.offered
+		s.dropped += e.dropped
 	}
-	if strings.HasPrefix(r.Err, "redirect refused") {
-		f.refuse(host(r.URL))
+	for i := range e.starts {
+		x := &e.starts[i]
+		s := f.at(x.At)
+		s.started++
+		s.lag.Record(x.At.Sub(x.Intended))
+		s.lagged = true
+		if x.New {
+			s.sessions++
+		}
+	}
+	for i := range e.results {
+		r := &e.results[i]
+		f.at(r.End).count(f.id(r.Endpoint), r.Status, r.Err, r.End.Sub(r.Intended), r.End.Sub(r.Start), r.Bytes)
+		if strings.HasPrefix(r.Err, "redirect refused") {
+			f.refuse(host(r.URL))
+		}
+	}
+	for _, p := range e.passages {
+		f.at(p.End).pass(p)
 	}
 }
 
@@ -190,7 +213,9 @@ func (f *fold) trail(t *httpext.Trail) {
 	case t.Failed.Bool && a.kind == "":
 		a.kind = "failed" // the script keeps k6 from saying more
 	}
-	f.at(t.EndTime).count(a.endpoint, a.status, a.kind, d, d, 0)
+	s := f.at(t.EndTime)
+	s.started++
+	s.count(a.endpoint, a.status, a.kind, d, d, 0)
 	if a.refused != "" {
 		f.refuse(a.refused)
 	}
@@ -207,12 +232,16 @@ func (f *fold) sample(s metrics.Sample) {
 		}
 	case metrics.DroppedIterationsName:
 		f.begin(s.Time)
-		f.at(s.Time).dropped += int64(s.Value)
+		second := f.at(s.Time)
+		second.offered += int64(s.Value)
+		second.dropped += int64(s.Value)
 	case metrics.IterationsName:
 		// What comes nearest to a session: a user of a script begins its
 		// next iteration when it has ended one.
 		f.begin(s.Time)
-		f.at(s.Time).sessions += int64(s.Value)
+		second := f.at(s.Time)
+		second.offered += int64(s.Value)
+		second.sessions += int64(s.Value)
 	case metrics.ChecksName:
 		name, _ := s.Tags.Get(metrics.TagCheck.String())
 		f.check(name, s.Value != 0)
@@ -223,7 +252,9 @@ func (f *fold) sample(s metrics.Sample) {
 		}
 		d := time.Duration(s.Value * float64(time.Millisecond))
 		f.begin(s.Time.Add(-d))
-		f.at(s.Time).count(a.endpoint, a.status, a.kind, d, d, 0)
+		second := f.at(s.Time)
+		second.started++
+		second.count(a.endpoint, a.status, a.kind, d, d, 0)
 	}
 }
 
@@ -283,7 +314,7 @@ func (f *fold) id(name string) int {
 	return len(f.name) - 1
 }
 
-// count adds one request.
+// count adds one request that has ended.
 func (s *second) count(endpoint, status int, kind string, latency, busy time.Duration, bytes int64) {
 	for len(s.rows) <= endpoint {
 		s.rows = append(s.rows, nil)
@@ -300,7 +331,9 @@ func (s *second) count(endpoint, status int, kind string, latency, busy time.Dur
 	}
 	r.Requests++
 	r.Bytes += bytes
-	r.Latency.Record(latency)
+	if kind == "" {
+		r.Latency.Record(latency)
+	}
 	if status > 0 {
 		if r.Statuses == nil {
 			r.Statuses = map[int]int64{}
@@ -309,6 +342,11 @@ func (s *second) count(endpoint, status int, kind string, latency, busy time.Dur
 	}
 	if kind != "" {
 		r.Failed++
+		if r.failed == nil {
+			r.failed = evidence.NewHistogram()
+		}
+		r.FailedLatency = r.failed
+		r.failed.Record(latency)
 		if r.Errors == nil {
 			r.Errors = map[string]int64{}
 		}
@@ -317,9 +355,27 @@ func (s *second) count(endpoint, status int, kind string, latency, busy time.Dur
 		}
 		r.Errors[kind]++
 	}
-	s.started++
 	s.completed++
 	s.busy += busy
+}
+
+// pass adds a path that somebody has walked.
+func (s *second) pass(p engine.Passage) {
+	i := slices.IndexFunc(s.paths, func(r evidence.PathTime) bool { return r.Name == p.Path })
+	if i < 0 {
+		if len(s.paths) >= maxKinds { // no scenario has so many
+			return
+		}
+		i = len(s.paths)
+		s.paths = append(s.paths, evidence.PathTime{Name: p.Path, Latency: evidence.NewHistogram()})
+	}
+	r := &s.paths[i]
+	r.Walked++
+	if p.Failed {
+		r.Failed++
+	} else {
+		r.Latency.Record(p.Latency)
+	}
 }
 
 // cut closes the oldest second if it was over, with its grace, at now. With
@@ -355,7 +411,7 @@ func (f *fold) cut(now time.Time, last bool) (t evidence.Tick, s *second, ok boo
 
 func (f *fold) pending() bool {
 	for _, s := range f.open {
-		if len(s.seen) > 0 || s.dropped > 0 || s.sessions > 0 {
+		if len(s.seen) > 0 || s.started > 0 || s.offered > 0 || s.dropped > 0 {
 			return true
 		}
 	}
@@ -363,10 +419,12 @@ func (f *fold) pending() bool {
 }
 
 func (f *fold) tick(s *second, from time.Time, length time.Duration) evidence.Tick {
+	f.waiting += s.offered - s.sessions - s.dropped
 	t := evidence.Tick{
 		Start: from, Length: scenarios.Seconds(length.Seconds()), Alive: f.over.IsZero() || from.Before(f.over),
 		Generator: evidence.Generator{
-			Clock: f.clock, Started: s.started, Completed: s.completed, Dropped: s.dropped, Sessions: s.sessions,
+			Clock: f.clock, Started: s.started, Completed: s.completed,
+			Offered: s.offered, Sessions: s.sessions, Dropped: s.dropped, Waiting: f.waiting,
 			InFlight: s.busy.Seconds() / length.Seconds(), ActiveUsers: f.users,
 		},
 	}
@@ -381,6 +439,11 @@ func (f *fold) tick(s *second, from time.Time, length time.Duration) evidence.Ti
 		e.Name = f.name[i]
 		t.Endpoints = append(t.Endpoints, e)
 	}
+	for _, p := range s.paths {
+		if p.Walked > 0 {
+			t.Paths = append(t.Paths, p)
+		}
+	}
 	return t
 }
 
@@ -389,10 +452,18 @@ func (f *fold) recycle(s *second) {
 	for _, i := range s.seen {
 		r := s.rows[i]
 		r.Latency.Reset()
-		*r = row{Endpoint: evidence.Endpoint{Latency: r.Latency}}
+		if r.FailedLatency != nil {
+			r.FailedLatency.Reset()
+		}
+		*r = row{Endpoint: evidence.Endpoint{Latency: r.Latency}, failed: r.failed}
+	}
+	for i := range s.paths {
+		p := &s.paths[i]
+		p.Latency.Reset()
+		p.Walked, p.Failed = 0, 0
 	}
 	s.lag.Reset()
-	*s = second{rows: s.rows, seen: s.seen[:0], lag: s.lag}
+	*s = second{rows: s.rows, seen: s.seen[:0], paths: s.paths, lag: s.lag}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.free = append(f.free, s)

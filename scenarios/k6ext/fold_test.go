@@ -16,9 +16,11 @@ import (
 
 var t0 = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
-func answered(endpoint string, end time.Time, d time.Duration) *request {
-	return &request{Result: engine.Result{Endpoint: endpoint, Method: "GET", Intended: end.Add(-d), Start: end.Add(-d), End: end, Status: 200}}
+func answered(endpoint string, end time.Time, d time.Duration) *events {
+	return of(engine.Result{Endpoint: endpoint, Method: "GET", Intended: end.Add(-d), Start: end.Add(-d), End: end, Status: 200})
 }
+
+func of(r engine.Result) *events { return &events{results: []engine.Result{r}, at: r.Intended} }
 
 // drainAll cuts all that is over at now, as the output does.
 func drainAll(f *fold, now time.Time, last bool) (ticks []evidence.Tick) {
@@ -69,7 +71,7 @@ func TestFoldBySecond(t *testing.T) {
 
 func TestFoldIsEmptyAfterATick(t *testing.T) {
 	f := newFold()
-	f.add([]metrics.SampleContainer{begin{t0}, &request{Result: engine.Result{Endpoint: "a", Intended: t0, Start: t0, End: t0, Err: "timeout"}}})
+	f.add([]metrics.SampleContainer{begin{t0}, of(engine.Result{Endpoint: "a", Intended: t0, Start: t0, End: t0, Err: "timeout"})})
 	drainAll(f, t0.Add(2*time.Second), false)
 	f.add([]metrics.SampleContainer{answered("b", t0.Add(1500*time.Millisecond), 0)})
 	tick, s, ok := f.cut(t0.Add(3*time.Second), false)
@@ -112,9 +114,9 @@ func TestFoldIsBounded(t *testing.T) {
 		ts := tags.With("name", fmt.Sprintf("page %d", i)).With("status", "500").With("error_code", "1500").With("method", "GET")
 		tr := &httpext.Trail{EndTime: t0, Tags: ts, Failed: null.BoolFrom(true)}
 		c := metrics.Sample{TimeSeries: metrics.TimeSeries{Metric: checks, Tags: tags.With("check", fmt.Sprint(i))}, Time: t0}
-		f.add([]metrics.SampleContainer{tr, c, &request{Result: engine.Result{
+		f.add([]metrics.SampleContainer{tr, c, of(engine.Result{
 			Endpoint: "x", Intended: t0, Start: t0, End: t0, Err: fmt.Sprintf("error %d", i),
-		}}})
+		})})
 	}
 	if len(f.name) > maxEndpoints+1 || len(f.ids) > maxEndpoints+1 || len(f.about) > maxTagSets || len(f.checks) > maxKinds+1 {
 		t.Errorf("kept %d endpoints, %d tag sets, %d checks", len(f.name), len(f.about), len(f.checks))
@@ -184,6 +186,70 @@ func TestSetupAndTeardownAreNoLoad(t *testing.T) {
 	}
 	if !ticks[0].Alive || !ticks[1].Alive || ticks[2].Alive {
 		t.Errorf("alive: %v %v %v", ticks[0].Alive, ticks[1].Alive, ticks[2].Alive)
+	}
+}
+
+// Requests count where they start and where they end; what is due, where it
+// waits. Nothing gets lost.
+func TestFoldKeepsAccounts(t *testing.T) {
+	at := func(ms int) time.Time { return t0.Add(time.Duration(ms) * time.Millisecond) }
+	f := newFold()
+	f.add([]metrics.SampleContainer{
+		begin{t0},
+		&events{at: at(100), offered: 5, starts: []engine.Start{{At: at(90), Intended: at(40), New: true}, {At: at(95), Intended: at(95), New: true}}},
+		&events{at: at(1200), dropped: 1, starts: []engine.Start{{At: at(1100), Intended: at(100), New: true}}},
+		answered("a", at(1300), 1200*time.Millisecond),
+		of(engine.Result{Endpoint: "a", Intended: at(95), Start: at(95), End: at(1400), Err: "timeout"}),
+		&events{at: at(1400), passages: []engine.Passage{
+			{Path: "p", End: at(1400), Latency: 2 * time.Second}, {Path: "p", End: at(1400), Latency: time.Second, Failed: true},
+		}},
+	})
+	ticks := drainAll(f, at(2300), false)
+	if len(ticks) != 2 {
+		t.Fatalf("%d ticks", len(ticks))
+	}
+	a, b := ticks[0].Generator, ticks[1].Generator
+	if a.Offered != 5 || a.Sessions != 2 || a.Started != 2 || a.Completed != 0 || a.Waiting != 3 || a.Dropped != 0 {
+		t.Errorf("first second: %+v", a)
+	}
+	if b.Offered != 0 || b.Sessions != 1 || b.Started != 1 || b.Completed != 2 || b.Waiting != 1 || b.Dropped != 1 {
+		t.Errorf("second second: %+v", b)
+	}
+	if len(ticks[1].Paths) != 1 || ticks[1].Paths[0].Walked != 2 || ticks[1].Paths[0].Failed != 1 {
+		t.Errorf("paths %+v", ticks[1].Paths)
+	}
+}
+
+// A target that refuses is not fast, and one that times out not slow: what
+// failed is in no percentile of what did not.
+func TestFoldKeepsFailuresApart(t *testing.T) {
+	f := newFold()
+	f.add([]metrics.SampleContainer{begin{t0}})
+	for i := range 100 {
+		end := t0.Add(time.Duration(i) * time.Millisecond)
+		f.add([]metrics.SampleContainer{
+			answered("a", end, 200*time.Millisecond),
+			of(engine.Result{Endpoint: "a", Intended: end, Start: end, End: end.Add(100 * time.Microsecond), Err: "connection refused"}),
+		})
+	}
+	tick, s, ok := f.cut(t0.Add(2*time.Second), false)
+	if !ok {
+		t.Fatal("no tick")
+	}
+	e := tick.Endpoints[0]
+	if e.Requests != 200 || e.Failed != 100 || e.Latency.Count() != 100 || e.FailedLatency.Count() != 100 {
+		t.Errorf("%+v", e)
+	}
+	if p5, worst := e.Latency.Quantile(0.05), e.FailedLatency.Max(); p5 < 0.19 || worst > 0.01 {
+		t.Errorf("p5 of answers %v s, slowest failure %v s", p5, worst)
+	}
+	if all := e.Seconds(); all < 19.9 || all > 20.2 {
+		t.Errorf("%v request-seconds, want 20", all)
+	}
+	f.recycle(s)
+	f.add([]metrics.SampleContainer{answered("a", t0.Add(1500*time.Millisecond), 0)})
+	if tick, _, _ := f.cut(t0.Add(3*time.Second), false); tick.Endpoints[0].FailedLatency != nil {
+		t.Error("the next second has failures")
 	}
 }
 

@@ -75,14 +75,23 @@ export interface Tick {
   length: number;
   alive: boolean;
   endpoints?: Endpoint[];
+  /** Of the scenario's paths, those that somebody walked to the end. */
+  paths?: Path[];
   generator: {
     /** What latencies count from. */
     clock: 'intended start' | 'service time';
+    /** Requests sent. k6 tells our output of a script's when they have ended. */
     started: number;
+    /** Requests answered, failed or cut off. */
     completed: number;
-    /** Arrivals that never became a request. */
-    dropped: number;
+    /** Sessions that were due. Summed from the start: offered = sessions + dropped + waiting. */
+    offered: number;
+    /** Of these, begun: their first request was sent. */
     sessions: number;
+    /** Of these, given up: they never became a request. */
+    dropped: number;
+    /** Of these, due but not begun when the second ended. */
+    waiting: number;
     /** How late requests were started. */
     lag?: Histogram;
     /** Requests under way, on average. */
@@ -102,6 +111,20 @@ export interface Endpoint {
   statuses?: { [status: string]: number };
   /** Received. 0 for a script's requests: k6 does not say which they belong to. */
   bytes: number;
+  /** Of requests that did not fail. */
+  latency: Histogram;
+  /** Of those that failed, if any did: refused is not fast. */
+  failed_latency?: Histogram;
+}
+
+/** How long users waited for a path as a whole: the sum of its requests' latencies, think time left out. */
+export interface Path {
+  name: string;
+  /** To its end, failures included. */
+  walked: number;
+  /** With a request that failed. */
+  failed: number;
+  /** Of those without a failure. */
   latency: Histogram;
 }
 

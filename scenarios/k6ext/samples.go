@@ -13,19 +13,39 @@ import (
 // What the executor puts on k6's sample channel. Our output knows these types;
 // every other one asks for GetSamples.
 
-// request is one request that Go sent.
-type request struct {
-	engine.Result
-	to *pipeline
+// events are what the engine did in some milliseconds. One by one they would
+// wake k6's manager for each request.
+type events struct {
+	starts   []engine.Start
+	results  []engine.Result
+	passages []engine.Passage
+	offered  int64
+	dropped  int64
+	at       time.Time // of the offered and the dropped
+	to       *pipeline // nil: k6's own metrics are not wanted
 }
 
-// GetSamples returns what an ordinary http request would have given, as far as
-// it was measured: there is one latency, from the intended start on.
-func (r *request) GetSamples() []metrics.Sample {
-	if r.to == nil {
+// GetSamples returns what ordinary http requests would have given.
+func (e *events) GetSamples() []metrics.Sample {
+	if e.to == nil {
 		return nil
 	}
-	tags, m := r.to.tags(&r.Result), r.to.metrics
+	samples := make([]metrics.Sample, 0, 4*len(e.results)+1)
+	for i := range e.results {
+		samples = e.to.request(samples, &e.results[i])
+	}
+	if e.dropped > 0 {
+		samples = append(samples, metrics.Sample{
+			TimeSeries: metrics.TimeSeries{Metric: e.to.metrics.DroppedIterations, Tags: e.to.base}, Time: e.at, Value: float64(e.dropped),
+		})
+	}
+	return samples
+}
+
+// request appends the samples of one request, as far as it was measured: there
+// is one latency, from the intended start on.
+func (p *pipeline) request(samples []metrics.Sample, r *engine.Result) []metrics.Sample {
+	tags, m := p.tags(r), p.metrics
 	failed := 0.0
 	if r.Err != "" {
 		failed = 1
@@ -33,12 +53,11 @@ func (r *request) GetSamples() []metrics.Sample {
 	sample := func(metric *metrics.Metric, v float64) metrics.Sample {
 		return metrics.Sample{TimeSeries: metrics.TimeSeries{Metric: metric, Tags: tags}, Time: r.End, Value: v}
 	}
-	return []metrics.Sample{
+	return append(samples,
 		sample(m.HTTPReqs, 1),
 		sample(m.HTTPReqDuration, metrics.D(r.End.Sub(r.Intended))),
 		sample(m.HTTPReqFailed, failed),
-		sample(m.DataReceived, float64(r.Bytes)),
-	}
+		sample(m.DataReceived, float64(r.Bytes)))
 }
 
 // users is how many users were active at an instant.
