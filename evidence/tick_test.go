@@ -44,8 +44,8 @@ func TestAddTicks(t *testing.T) {
 		if e.Requests != 5 || e.Failed != 1 || e.Latency.Count() != 4 || e.FailedLatency.Count() != 1 {
 			t.Errorf("%s: %+v", name, e)
 		}
-		if s := e.Seconds(); s < 6.9 || s > 7.1 {
-			t.Errorf("%s: %v request-seconds, want 7", name, s)
+		if s := e.Mean(); s < 1.38 || s > 1.42 {
+			t.Errorf("%s: mean %v s, want 1.4", name, s)
 		}
 		if len(w.Paths) != 2 || w.Paths[0].Walked != 3 || w.Paths[0].Failed != 1 || w.Paths[0].Latency.Count() != 2 || w.Paths[1].Walked != 1 {
 			t.Errorf("%s: paths %+v", name, w.Paths)

@@ -69,10 +69,14 @@ type Endpoint struct {
 	FailedLatency *Histogram `json:"failed_latency,omitempty"`
 }
 
-// Seconds returns the sum of the latencies of all requests, failed ones
-// included: divided by the window's length, the requests under way (Little's law).
-func (e *Endpoint) Seconds() float64 {
-	return e.Latency.Mean()*float64(e.Latency.Count()) + e.FailedLatency.Mean()*float64(e.FailedLatency.Count())
+// Mean returns the mean latency of all requests in seconds, failed ones
+// included: that is how long requests were under way.
+func (e *Endpoint) Mean() float64 {
+	n, failed := float64(e.Latency.Count()), float64(e.FailedLatency.Count())
+	if n+failed == 0 {
+		return 0
+	}
+	return (e.Latency.Mean()*n + e.FailedLatency.Mean()*failed) / (n + failed)
 }
 
 // A PathTime is how long users waited for one of the scenario's paths as a

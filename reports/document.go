@@ -228,7 +228,7 @@ type stepPart struct {
 	Requests     int64          `json:"requests"`     // That ended.
 	Failed       int64          `json:"failed"`       //
 	Throughput   number         `json:"throughput"`   // Requests answered without failure per second.
-	Latency      latencyPart    `json:"latency"`      // Of all requests.
+	Latency      latencyPart    `json:"latency"`      // Of requests that did not fail.
 	InFlight     number         `json:"in_flight"`    // Requests under way, on average.
 	Unattributed number         `json:"unattributed"` // Part of them that nothing measured.
 	Coverage     number         `json:"coverage"`     // 1 - unattributed / in_flight.

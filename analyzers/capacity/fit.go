@@ -88,7 +88,7 @@ func fitStep(r *evidence.Run, w evidence.Window) (*Step, error) {
 		x := float64(e.Requests) / seconds
 		es := EndpointStep{
 			Name: e.Name, Requests: e.Requests, Failed: e.Failed, Errors: e.Errors,
-			Throughput: x, Latency: quantiles(e.Latency), InFlight: e.Seconds() / seconds,
+			Throughput: x, Latency: quantiles(e.Latency), InFlight: InFlight(x, e.Mean()),
 		}
 		for _, o := range r.Plan.Objectives {
 			if !o.Covers(e.Name) {

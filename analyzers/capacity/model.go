@@ -65,7 +65,7 @@ type Step struct {
 	Requests    int64             // ended
 	Failed      int64             //
 	Throughput  float64           // requests answered without failure, per second
-	Latency     Quantiles         // of all requests, in seconds
+	Latency     Quantiles         // of requests that did not fail, in seconds
 	Endpoints   []EndpointStep    // most requests in flight first
 
 	Verdicts []Judgement // one for each objective and endpoint that it covers

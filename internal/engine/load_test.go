@@ -225,7 +225,7 @@ func TestFreezeShows(t *testing.T) {
 		var connections atomic.Int64
 		target := listen(t, func(http.ResponseWriter, *http.Request) {
 			gate.RLock()
-			gate.RUnlock() //nolint:staticcheck // a gate, nothing is guarded
+			gate.RUnlock() //lint:ignore SA2001 a gate that stops who comes; nothing is guarded
 		}, &connections)
 		p := plan(target, stage)
 		p.Limits.Users = users

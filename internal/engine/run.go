@@ -41,8 +41,12 @@ func Run(ctx context.Context, o Options, sink Sink) error {
 	begin := time.Now()
 	load, over := context.WithDeadline(ctx, begin.Add(length.Duration()))
 	defer over()
-	walks, closed := context.WithDeadline(ctx, begin.Add(most.Duration()))
-	defer closed()
+	walks := load
+	if most > length {
+		var closed context.CancelFunc
+		walks, closed = context.WithDeadline(ctx, begin.Add(most.Duration()))
+		defer closed()
+	}
 	requests, cut := context.WithCancel(context.WithoutCancel(ctx))
 	defer cut()
 
@@ -73,9 +77,6 @@ func Run(ctx context.Context, o Options, sink Sink) error {
 		at = at.Add(s.Length().Duration())
 	}
 	<-load.Done()
-	if o.Plan.Drain == 0 || ctx.Err() != nil {
-		r.giveUp()
-	}
 	defer context.AfterFunc(walks, func() {
 		r.giveUp()
 		time.AfterFunc(grace, cut)

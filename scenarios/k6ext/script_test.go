@@ -176,8 +176,8 @@ func TestPlainScriptRunsUnchanged(t *testing.T) {
 		t.Errorf("setup was called %d times, teardown %d times", a.count("GET /setup"), a.count("GET /teardown"))
 	}
 	for _, e := range w.Endpoints {
-		if e.Latency.Count() != e.Requests {
-			t.Errorf("%s: %d latencies of %d requests", e.Name, e.Latency.Count(), e.Requests)
+		if ok, failed := e.Latency.Count(), e.FailedLatency.Count(); ok+failed != e.Requests || failed != e.Failed {
+			t.Errorf("%s: %d latencies of answers, %d of failures, %d requests", e.Name, ok, failed, e.Requests)
 		}
 		failed := int64(0)
 		if e.Name == "GET /missing" {
