@@ -1,8 +1,11 @@
 package scenarios
 
 import (
+	"fmt"
 	"maps"
 	"slices"
+
+	"go.yaml.in/yaml/v3"
 )
 
 // checkVariables: every variable has exactly one kind of origin, and texts are
@@ -114,15 +117,21 @@ func (f *file) checkPersona(p *Persona, used map[string]bool) {
 	for i := range p.Journey {
 		n := &p.Journey[i]
 		at := f.node["node "+p.Name+" "+n.Name]
-		e := byName[n.Endpoint]
-		if e == nil {
-			f.bad(at, "persona %s: there is no endpoint %q%s", p.Name, n.Endpoint, didYouMean(n.Endpoint, endpoints))
-			sound = false
-			continue
+		for _, name := range n.Requests() {
+			e := byName[name]
+			if e == nil {
+				f.bad(at, "persona %s: there is no endpoint %q%s", p.Name, name, didYouMean(name, endpoints))
+				sound = false
+				continue
+			}
+			used[name] = true
+			if n.Think == nil && e.Think == nil {
+				f.bad(at, "persona %s: %s has no think time (think here or on the endpoint, or think: {default: …})", p.Name, n.Name)
+			}
 		}
-		used[n.Endpoint] = true
-		if n.Think == nil && e.Think == nil {
-			f.bad(at, "persona %s: %s has no think time (think here or on the endpoint, or think: {default: …})", p.Name, n.Name)
+		if r := n.Repeat; r != nil && r.Each != "" && !f.isExtracted(r.Each) {
+			f.bad(at, "persona %s: %s: nothing extracts %s, to repeat for each%s", p.Name, n.Name, r.Each, didYouMean(r.Each, f.extracted()))
+			sound = false
 		}
 		for _, edge := range n.To {
 			if edge.To != End && !slices.Contains(nodes, edge.To) {
@@ -135,6 +144,84 @@ func (f *file) checkPersona(p *Persona, used map[string]bool) {
 	if sound && len(p.Journey) > 0 {
 		f.checkWays(p, byName, bound)
 	}
+	f.checkSkeletons(p, byName, bound, used)
+}
+
+// checkSkeletons: every step is an endpoint that can be requested then, and its
+// numbered values are of variables that it has. Each mistake is told once, where
+// it is made first: recorded sessions are alike.
+func (f *file) checkSkeletons(p *Persona, endpoints map[string]*Endpoint, start map[string]bool, used map[string]bool) {
+	type flow struct{ needs, vars []string } // looked up once: there may be a million steps
+	flows := map[string]flow{}
+	told := map[string]bool{}
+	for i, k := range p.Skeletons {
+		bound := maps.Clone(start)
+		once := func(format string, args ...any) {
+			if text := fmt.Sprintf(format, args...); !told[text] {
+				told[text] = true
+				f.badAt(f.traces[p.Name][i], "persona %s: skeletons: %s", p.Name, text)
+			}
+		}
+		for _, s := range k.Steps {
+			e := endpoints[s.Endpoint]
+			if e == nil {
+				once("there is no endpoint %q%s", s.Endpoint, didYouMean(s.Endpoint, slices.Sorted(maps.Keys(endpoints))))
+				continue
+			}
+			at, ok := flows[e.Name]
+			if !ok {
+				at = flow{slices.DeleteFunc(e.Vars(), func(v string) bool { return !f.isExtracted(v) }), f.behind(e)}
+				flows[e.Name] = at
+				if used[e.Name] = true; e.Think == nil {
+					once("%s has no think time (think on the endpoint, or think: {default: …})", e.Name)
+				}
+			}
+			for _, v := range at.needs {
+				if !bound[v] {
+					once("%s needs ${%s}, which nothing before it extracts", e.Name, v)
+				}
+			}
+			for _, x := range e.Extract {
+				bound[x.Var] = true
+			}
+			for _, b := range s.Bind {
+				if !slices.Contains(at.vars, b.Var) {
+					once("%s has no variable %s%s", e.Name, b.Var, didYouMean(b.Var, at.vars))
+				}
+			}
+		}
+	}
+}
+
+// behind returns the variables of the endpoint, those included that its texts
+// and columns are made of.
+func (f *file) behind(e *Endpoint) []string {
+	all := e.Vars()
+	for i := 0; i < len(all); i++ {
+		for k := range f.s.Data {
+			d := &f.s.Data[k]
+			if d.Name != all[i] {
+				continue
+			}
+			for _, v := range append(d.Vars(), d.Row) {
+				if v != "" && !slices.Contains(all, v) {
+					all = append(all, v)
+				}
+			}
+		}
+	}
+	return all
+}
+
+// extracted returns the variables that answers bind.
+func (f *file) extracted() []string {
+	var all []string
+	for _, e := range f.s.Endpoints {
+		for _, x := range e.Extract {
+			all = append(all, x.Var)
+		}
+	}
+	return all
 }
 
 // bind calls missing for the variables of e that nobody has bound, and adds
@@ -184,8 +271,10 @@ func (f *file) checkWays(p *Persona, endpoints map[string]*Endpoint, start map[s
 				continue
 			}
 			after := maps.Clone(arrive[i])
-			for _, x := range endpoints[n.Endpoint].Extract {
-				after[x.Var] = true
+			for _, name := range n.Requests() {
+				for _, x := range endpoints[name].Extract {
+					after[x.Var] = true
+				}
 			}
 			for _, e := range n.To {
 				if e.To == End || e.Share == 0 {
@@ -210,22 +299,75 @@ func (f *file) checkWays(p *Persona, endpoints map[string]*Endpoint, start map[s
 		if !leaves[i] {
 			f.bad(at, "persona %s: from %s no way leads to %s", p.Name, n.Name, End)
 		}
-		for _, v := range endpoints[n.Endpoint].Vars() {
-			if !arrive[i][v] && f.isExtracted(v) {
-				f.bad(at, "persona %s: %s needs ${%s}, which nothing before it extracts", p.Name, n.Name, v)
-			}
+		bound := maps.Clone(arrive[i])
+		if r := n.Repeat; r != nil && r.Each != "" && !bound[r.Each] {
+			f.bad(at, "persona %s: %s is repeated for each %s, which nothing before it extracts", p.Name, n.Name, r.Each)
+			bound[r.Each] = true
+		}
+		for _, name := range n.Requests() {
+			f.bind(endpoints[name], bound, func(v string) {
+				f.bad(at, "persona %s: %s needs ${%s}, which nothing before it extracts", p.Name, name, v)
+			})
 		}
 	}
 }
 
-func (f *file) checkObjectives() {
-	var routes []string
+// checkNames: whoever names an endpoint or a persona names one that there is.
+func (f *file) checkNames() {
+	var endpoints, personas, routes []string
 	for _, e := range f.s.Endpoints {
+		endpoints = append(endpoints, e.Name)
 		routes = append(routes, e.Route())
 	}
+	for _, p := range f.s.Personas {
+		personas = append(personas, p.Name)
+	}
+	known := func(n *yaml.Node, what string, names ...string) {
+		for _, name := range names {
+			if !slices.Contains(endpoints, name) {
+				f.bad(n, "%s: there is no endpoint %q%s", what, name, didYouMean(name, endpoints))
+			}
+		}
+	}
+	for _, b := range f.s.Between {
+		known(f.node["between "+b.From+" "+b.To], "between", b.From, b.To)
+	}
+	for _, i := range f.s.Invariants {
+		known(f.node["invariant "+i.Text], "invariant "+i.Text, i.Left, i.Right)
+	}
+	for _, p := range f.s.Paths {
+		at := f.node["path "+p.Name]
+		known(at, "path "+p.Name, p.Endpoints...)
+		if slices.Contains(routes, p.Name) {
+			f.bad(at, "path %s: an endpoint is called that", p.Name)
+		}
+	}
+	seen := map[string]bool{}
+	for _, e := range f.s.Arrivals.Events {
+		at := f.node["event "+e.Name]
+		if e.Persona != "" && !slices.Contains(personas, e.Persona) {
+			f.bad(at, "event %s: there is no persona %q%s", e.Name, e.Persona, didYouMean(e.Persona, personas))
+		}
+		if seen[e.Name] {
+			f.bad(at, "events: %s is there twice", e.Name)
+		}
+		seen[e.Name] = true
+	}
+}
+
+// checkObjectives: what an objective is of is an endpoint, by its route, or a
+// path.
+func (f *file) checkObjectives() {
+	var names []string
+	for _, e := range f.s.Endpoints {
+		names = append(names, e.Route())
+	}
+	for _, p := range f.s.Paths {
+		names = append(names, p.Name)
+	}
 	for _, o := range f.s.Objectives {
-		if o.Endpoint != "" && !slices.Contains(routes, o.Endpoint) {
-			f.bad(f.node["objective "+o.Endpoint], "objective %s: there is no endpoint %q%s", o, o.Endpoint, didYouMean(o.Endpoint, routes))
+		if o.Endpoint != "" && !slices.Contains(names, o.Endpoint) {
+			f.bad(f.node["objective "+o.Endpoint], "objective %s: there is no endpoint or path %q%s", o, o.Endpoint, didYouMean(o.Endpoint, names))
 		}
 	}
 }

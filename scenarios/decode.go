@@ -1,9 +1,9 @@
 package scenarios
 
 import (
-	"maps"
 	"slices"
 	"strings"
+	"unicode"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -15,10 +15,11 @@ type file struct {
 	s      *Scenario
 	thinks map[string]*Think
 	node   map[string]*yaml.Node // "endpoint login", "data user.n", … → its key
+	traces map[string][]place    // persona → where its skeletons stand
 }
 
 func (r *reader) scenario(n *yaml.Node) *Scenario {
-	f := &file{r, &Scenario{}, map[string]*Think{}, map[string]*yaml.Node{}}
+	f := &file{r, &Scenario{}, map[string]*Think{}, map[string]*yaml.Node{}, map[string][]place{}}
 	s := f.s
 	// Think times first, wherever they stand: the others name them.
 	for i := 0; i+1 < len(n.Content) && n.Kind == yaml.MappingNode; i += 2 {
@@ -53,17 +54,21 @@ func (r *reader) scenario(n *yaml.Node) *Scenario {
 			}
 		}),
 		section("headers", func(n *yaml.Node) { s.Headers = f.headers(n, "headers") }),
+		section("arrivals", f.arrivals),
 		section("think", func(*yaml.Node) {}),
+		section("between", f.between),
 		section("data", f.data),
 		section("endpoints", f.endpoints),
 		section("personas", f.personas),
+		section("invariants", f.invariants),
+		section("paths", f.paths),
 	)
 	for _, key := range []string{"version", "name", "endpoints", "personas"} {
 		if !seen[key] {
 			r.bad(n, "scenario: %s is missing", key)
 		}
 	}
-	r.later = append(r.later, f.checkVariables, f.checkPersonas, f.checkObjectives)
+	r.later = append(r.later, f.checkVariables, f.checkPersonas, f.checkNames, f.checkObjectives)
 	return s
 }
 
@@ -148,163 +153,29 @@ func (f *file) form(n *yaml.Node, what string) []Field {
 	return all
 }
 
-func (f *file) thinkTimes(n *yaml.Node) {
-	names := map[string]*yaml.Node{}
-	f.entries(n, "think", func(k, v *yaml.Node) {
-		if v.Kind == yaml.ScalarNode { // default: glance
-			names[k.Value] = v
+func (f *file) invariants(n *yaml.Node) {
+	f.list(n, "invariants", func(n *yaml.Node) {
+		i, err := ParseInvariant(f.text(n, "invariants"))
+		if err != nil {
+			f.bad(n, "%v", err)
 			return
 		}
-		f.thinks[k.Value] = f.thinkTime(v)
-	})
-	for name, n := range names {
-		f.thinks[name] = f.think(n)
-	}
-}
-
-// think reads a think time in place, or the name of one.
-func (f *file) think(n *yaml.Node) *Think {
-	if n.Kind != yaml.ScalarNode {
-		return f.thinkTime(n)
-	}
-	if t := f.thinks[n.Value]; t != nil {
-		return t
-	}
-	f.bad(n, "think: there is no %s%s", kindOf(n), didYouMean(n.Value, slices.Sorted(maps.Keys(f.thinks))))
-	return &Think{} // reported once
-}
-
-func (f *file) thinkTime(n *yaml.Node) *Think {
-	t := &Think{}
-	kinds := 0
-	f.fields(n, "think",
-		field{"const", func(n *yaml.Node) { kinds++; t.Const = f.duration(n, "const") }},
-		field{"exponential", func(n *yaml.Node) {
-			kinds++
-			if n.Kind == yaml.ScalarNode {
-				t.Mean = f.nonZero(n, "exponential")
-				return
-			}
-			f.fields(n, "exponential",
-				field{"mean", func(n *yaml.Node) { t.Mean = f.nonZero(n, "mean") }},
-				field{"max", func(n *yaml.Node) { t.Max = f.nonZero(n, "max") }},
-			)
-			if t.Mean == 0 {
-				f.bad(n, "exponential: mean is missing")
-			}
-		}},
-		field{"lognormal", func(n *yaml.Node) {
-			kinds++
-			f.fields(n, "lognormal",
-				field{"median", func(n *yaml.Node) { t.Median = f.nonZero(n, "median") }},
-				field{"sigma", func(n *yaml.Node) {
-					// Beyond 4 the mean is thousands of medians: a typing error.
-					if t.Sigma = f.positive(n, "sigma"); t.Sigma > 4 {
-						f.bad(n, "lognormal: sigma is that of the logarithm, usually 0.5 to 1.5")
-					}
-				}},
-				field{"max", func(n *yaml.Node) { t.Max = f.nonZero(n, "max") }},
-			)
-			if t.Median == 0 || t.Sigma == 0 {
-				f.bad(n, "lognormal: want median and sigma")
-			}
-		}},
-	)
-	if kinds != 1 {
-		f.bad(n, "think: want one of const, exponential and lognormal")
-	}
-	return t
-}
-
-func (f *file) nonZero(n *yaml.Node, what string) Seconds {
-	v := f.duration(n, what)
-	if v == 0 {
-		f.bad(n, "%s: want more than 0s", what)
-	}
-	return v
-}
-
-func (f *file) data(n *yaml.Node) {
-	f.entries(n, "data", func(k, v *yaml.Node) {
-		what := "data " + k.Value
-		if !isName(k.Value) {
-			f.bad(k, "%s: a name has letters, digits, _, - and dots between them", what)
-		}
-		f.node[what] = k
-		d := Source{Name: k.Value}
-		kinds := 0
-		f.fields(v, what,
-			field{"range", func(n *yaml.Node) {
-				kinds++
-				if lo, hi, ok := f.pair(n, what+" range"); ok {
-					d.Range = &[2]int64{lo, hi}
-				}
-			}},
-			field{"choice", func(n *yaml.Node) {
-				kinds++
-				f.list(n, what+" choice", func(n *yaml.Node) { d.Choice = append(d.Choice, f.text(n, what+" choice")) })
-				if len(d.Choice) == 0 {
-					f.bad(n, "%s: nothing to choose from", what)
-				}
-			}},
-			field{"text", func(n *yaml.Node) { kinds++; d.Text = f.template(n, what) }},
-			field{"unique", func(n *yaml.Node) {
-				kinds++
-				if d.Unique = f.template(n, what); !strings.Contains(d.Unique, "${unique}") {
-					f.bad(n, "%s: a unique text has ${unique} in it", what)
-				}
-			}},
-			field{"words", func(n *yaml.Node) {
-				kinds++
-				if lo, hi, ok := f.pair(n, what+" words"); ok && (lo < 1 || hi > 10000) {
-					f.bad(n, "%s: want 1 to 10000 words", what)
-				} else if ok {
-					d.Words = &[2]int{int(lo), int(hi)}
-				}
-			}},
-			field{"draw", func(n *yaml.Node) {
-				switch f.text(n, what+" draw") {
-				case "exclusive":
-					d.Exclusive = true
-				case "random":
-				default:
-					f.bad(n, "%s draw: want random or exclusive, have %s", what, kindOf(n))
-				}
-			}},
-			field{"per", func(n *yaml.Node) {
-				switch f.text(n, what+" per") {
-				case "request":
-					d.PerRequest = true
-				case "session":
-				default:
-					f.bad(n, "%s per: want session or request, have %s", what, kindOf(n))
-				}
-			}},
-		)
-		if kinds != 1 {
-			f.bad(k, "%s: want one of range, choice, text, unique and words", what)
-		}
-		if d.Exclusive && (d.Range == nil || d.PerRequest) {
-			f.bad(k, "%s: only a range that is drawn per session can be exclusive", what)
-		}
-		f.s.Data = append(f.s.Data, d)
+		f.node["invariant "+i.Text] = n
+		f.s.Invariants = append(f.s.Invariants, i)
 	})
 }
 
-// pair reads [lo, hi].
-func (f *file) pair(n *yaml.Node, what string) (lo, hi int64, ok bool) {
-	if n.Kind != yaml.SequenceNode || len(n.Content) != 2 {
-		f.bad(n, "%s: want [lowest, highest], have %s", what, kindOf(n))
-		return 0, 0, false
-	}
-	before := len(f.problems)
-	lo, hi = f.integer(n.Content[0], what), f.integer(n.Content[1], what)
-	if len(f.problems) > before {
-		return 0, 0, false
-	}
-	if lo > hi || lo < -1<<53 || hi > 1<<53 {
-		f.bad(n, "%s: [%d, %d] holds nothing, or too much", what, lo, hi)
-		return 0, 0, false
-	}
-	return lo, hi, true
+func (f *file) paths(n *yaml.Node) {
+	f.entries(n, "paths", func(k, v *yaml.Node) {
+		p := Path{Name: k.Value}
+		f.node["path "+p.Name] = k
+		f.list(v, "path "+p.Name, func(n *yaml.Node) { p.Endpoints = append(p.Endpoints, f.text(n, "path "+p.Name)) })
+		if len(p.Endpoints) == 0 {
+			f.bad(k, "path %s: want the endpoints that users wait for", p.Name)
+		}
+		if p.Name == "" || strings.HasSuffix(p.Name, ":") || strings.ContainsFunc(p.Name, unicode.IsControl) {
+			f.bad(k, "paths: %q is no name", p.Name)
+		}
+		f.s.Paths = append(f.s.Paths, p)
+	})
 }

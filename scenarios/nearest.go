@@ -18,23 +18,26 @@ func didYouMean(s string, candidates []string) string {
 	return fmt.Sprintf(" (did you mean %q?)", at)
 }
 
-// distance is Levenshtein's: insertions, deletions and replacements of bytes.
+// distance counts insertions, deletions and replacements of bytes and swaps of
+// neighbours (Damerau and Levenshtein's, in its restricted form).
 func distance(a, b string) int {
-	row := make([]int, len(b)+1)
+	before, row, next := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
 	for j := range row {
 		row[j] = j
 	}
 	for i := range len(a) {
-		corner := row[0]
-		row[0] = i + 1
+		next[0] = i + 1
 		for j := range len(b) {
-			cost := corner
+			cost := row[j]
 			if a[i] != b[j] {
 				cost++
 			}
-			corner = row[j+1]
-			row[j+1] = min(cost, row[j]+1, corner+1)
+			next[j+1] = min(cost, row[j+1]+1, next[j]+1)
+			if i > 0 && j > 0 && a[i] == b[j-1] && a[i-1] == b[j] {
+				next[j+1] = min(next[j+1], before[j-1]+1)
+			}
 		}
+		before, row, next = row, next, before
 	}
 	return row[len(b)]
 }

@@ -15,7 +15,7 @@ import (
 // With an empty Endpoint it holds for every endpoint by itself: a page that
 // five users in a hundred wait for is not excused by the ninety-five others.
 type Objective struct {
-	Endpoint string  `json:"endpoint,omitempty"`
+	Endpoint string  `json:"endpoint,omitempty"` // its route, or the name of a path
 	Quantile float64 `json:"quantile,omitempty"` // 0.95 for p95; 0 where Errors is meant
 	Limit    Seconds `json:"limit,omitempty"`    // of the quantile
 	Errors   float64 `json:"errors,omitempty"`   // share of failed requests that is still in order, 0 < Errors < 1
@@ -23,14 +23,14 @@ type Objective struct {
 
 var objectiveSyntax = regexp.MustCompile(`^(?:(.+?)\s+)?(?:p(\d{1,2}(?:\.\d+)?)|(errors))\s*<\s*(\S+)$`)
 
-// ParseObjective reads "p95<300ms", "errors<1%" and, for one endpoint,
-// "GET /courses p99<1s".
+// ParseObjective reads "p95<300ms", "errors<1%" and, for one endpoint or path,
+// "GET /courses p99<1s" and "open course: p95<2s".
 func ParseObjective(s string) (Objective, error) {
 	m := objectiveSyntax.FindStringSubmatch(strings.TrimSpace(s))
 	if m == nil {
 		return Objective{}, fmt.Errorf("objective %q: want [ENDPOINT ]p95<300ms or [ENDPOINT ]errors<1%%", s)
 	}
-	o := Objective{Endpoint: m[1]}
+	o := Objective{Endpoint: strings.TrimSuffix(m[1], ":")}
 	if m[3] != "" {
 		share, ok := strings.CutSuffix(m[4], "%")
 		v, err := strconv.ParseFloat(share, 64)
@@ -64,8 +64,11 @@ func (o Objective) String() string {
 	} else {
 		s = "errors<" + strconv.FormatFloat(o.Errors*100, 'g', 6, 64) + "%"
 	}
-	if o.Endpoint != "" {
+	switch {
+	case strings.Contains(o.Endpoint, " /"):
 		s = o.Endpoint + " " + s
+	case o.Endpoint != "":
+		s = o.Endpoint + ": " + s
 	}
 	return s
 }

@@ -10,6 +10,8 @@ func TestParseObjective(t *testing.T) {
 		{"p95<300ms", Objective{Quantile: 0.95, Limit: 0.3}},
 		{"p99.9 < 2s", Objective{Quantile: 0.999, Limit: 2}},
 		{"GET /courses/{id} p50<20ms", Objective{Endpoint: "GET /courses/{id}", Quantile: 0.5, Limit: 0.02}},
+		{"open course: p95<2s", Objective{Endpoint: "open course", Quantile: 0.95, Limit: 2}},
+		{"open course errors<2%", Objective{Endpoint: "open course", Errors: 0.02}},
 		{"errors<1%", Objective{Errors: 0.01}},
 		{"POST /login errors<0.02", Objective{Endpoint: "POST /login", Errors: 0.02}},
 	} {

@@ -2,11 +2,10 @@ package scenarios
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -39,7 +38,14 @@ func Read(path string) (*Scenario, error) {
 	if err != nil {
 		return nil, hint.Exit(fmt.Errorf("read scenario %s: %w", path, err), hint.NotStarted)
 	}
-	s, err := Parse(path, text)
+	// A root, since a scenario comes from anywhere: what it names must not lead
+	// out of its directory, by no link either.
+	root, err := os.OpenRoot(filepath.Dir(path))
+	if err != nil {
+		return nil, hint.Exit(fmt.Errorf("read scenario %s: %w", path, err), hint.NotStarted)
+	}
+	defer root.Close()
+	s, err := parse(path, text, root.FS())
 	if err != nil {
 		return nil, err
 	}
@@ -47,27 +53,30 @@ func Read(path string) (*Scenario, error) {
 	return s, nil
 }
 
-// Parse reads the text of a scenario file. name is what errors call it. An
-// error about the text is a *Problems with everything that is wrong.
-func Parse(name string, text []byte) (*Scenario, error) {
-	s, problems := parse(text)
-	if len(problems) > 0 {
-		return nil, hint.Exit(&Problems{name, problems}, hint.NotStarted)
+// Parse reads the text of a scenario file that names no other files. name is
+// what errors call it. An error about the text is a *Problems with everything
+// that is wrong.
+func Parse(name string, text []byte) (*Scenario, error) { return parse(name, text, nil) }
+
+// parse reads the text; other files are read from beside, if that is not nil.
+func parse(name string, text []byte, beside fs.FS) (*Scenario, error) {
+	r := &reader{beside: beside, sums: map[string]string{}}
+	s := r.parse(text)
+	if len(r.problems) > 0 {
+		return nil, hint.Exit(&Problems{name, r.sorted()}, hint.NotStarted)
 	}
-	sum := sha256.Sum256(text)
-	s.Source, s.SHA256 = name, hex.EncodeToString(sum[:])
+	s.Source, s.SHA256 = name, r.sum(text)
 	return s, nil
 }
 
 var yamlLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?(.*)$`)
 
-func parse(text []byte) (*Scenario, []Problem) {
-	r := &reader{}
+func (r *reader) parse(text []byte) *Scenario {
 	var doc, more yaml.Node
 	dec := yaml.NewDecoder(bytes.NewReader(text))
 	if err := dec.Decode(&doc); err == io.EOF {
 		r.bad(nil, "the file is empty")
-		return nil, r.problems
+		return nil
 	} else if err != nil {
 		p := Problem{Text: err.Error()}
 		if m := yamlLine.FindStringSubmatch(err.Error()); m != nil {
@@ -79,20 +88,21 @@ func parse(text []byte) (*Scenario, []Problem) {
 				p.Line++
 			}
 		}
-		return nil, []Problem{p}
+		r.problems = append(r.problems, p)
+		return nil
 	}
 	if dec.Decode(&more) != io.EOF {
 		r.bad(&more, "one file holds one scenario: a second document begins")
 	}
 	r.plain(&doc)
 	if len(r.problems) > 0 {
-		return nil, r.sorted()
+		return nil
 	}
 	s := r.scenario(doc.Content[0])
 	for _, check := range r.later {
 		check()
 	}
-	return s, r.sorted()
+	return s
 }
 
 // plain refuses anchors and aliases: with them a short text stands for a huge

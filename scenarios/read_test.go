@@ -105,10 +105,10 @@ func TestParseErrors(t *testing.T) {
 		{"rate: 5/s", "rate: 5/s, users: 3", `x.yaml:3: load: give users (at once) or rate (sessions started per second), not both`},
 		{"duration: 30s", "duration: 30", `x.yaml:3: duration: want a duration such as 3s or 250ms, have "30"`},
 		{"p95<300ms", "p95<300", `x.yaml:4: objective "p95<300": "300" is no duration such as 300ms`},
-		{"GET /items/{id} p99", "GET /item/{id} p99", `x.yaml:4: objective GET /item/{id} p99<1s: there is no endpoint "GET /item/{id}" (did you mean "GET /items/{id}"?)`},
+		{"GET /items/{id} p99", "GET /item/{id} p99", `x.yaml:4: objective GET /item/{id} p99<1s: there is no endpoint or path "GET /item/{id}" (did you mean "GET /items/{id}"?)`},
 		{"body: 64kB", "body: lots", `x.yaml:5: body: want a size such as 64kB or 8MB, have "lots"`},
 		{"body: 64kB", "hosts: [example.com]", `x.yaml:5: limits: a scenario can't allow hosts; --allow-host does`},
-		{"const: 2s", "const: 2s, exponential: 3s", `x.yaml:7: think: want one of const, exponential and lognormal`},
+		{"const: 2s", "const: 2s, exponential: 3s", `x.yaml:7: think: want one of const, exponential, lognormal, empirical and quantiles`},
 		{"sigma: 0.8", "sigma: 8", `x.yaml:8: lognormal: sigma is that of the logarithm, usually 0.5 to 1.5`},
 		{"[1, 50]", "[50, 1]", `x.yaml:10: data n range: [50, 1] holds nothing, or too much`},
 		{"draw: exclusive", "draw: exclusiv", `x.yaml:10: data n draw: want random or exclusive, have "exclusiv"`},
@@ -187,6 +187,7 @@ func TestAllErrorsAtOnce(t *testing.T) {
 // Whatever the text, there is an error and no panic.
 func FuzzParse(f *testing.F) {
 	f.Add(shop)
+	f.Add(campus)
 	f.Add("")
 	f.Add("---\n---\n")
 	f.Add("[1, 2]")
@@ -197,9 +198,15 @@ func FuzzParse(f *testing.F) {
 		if (s == nil) == (err == nil) {
 			t.Errorf("scenario %v, error %v", s, err)
 		}
-		if s != nil {
-			s.Mix()
+		if s == nil {
+			return
 		}
+		m, err := NewModel(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m.Mix()
+		m.Presence(1)
 	})
 }
 

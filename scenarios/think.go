@@ -3,6 +3,8 @@ package scenarios
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
+	"strings"
 )
 
 // A Think is how long a user reads before going on. Exactly one of Const, Mean,
@@ -60,4 +62,30 @@ func (t *Think) Average() Seconds {
 	default:
 		return t.Const
 	}
+}
+
+// maxQuantiles of a measured distribution are kept: a hundredth of the users
+// between two of them.
+const maxQuantiles = 101
+
+// Quantiles returns those of measured times, as Think has them.
+func Quantiles(measured []Seconds) []Seconds {
+	sorted := slices.Sorted(slices.Values(measured))
+	if len(sorted) <= maxQuantiles {
+		return sorted
+	}
+	q := make([]Seconds, maxQuantiles)
+	for i := range q {
+		at := float64(i) / (maxQuantiles - 1) * float64(len(sorted)-1)
+		k := min(int(at), len(sorted)-2)
+		q[i] = sorted[k] + Seconds(at-float64(k))*(sorted[k+1]-sorted[k])
+	}
+	return q
+}
+
+// parseBetween reads "dashboard > course".
+func parseBetween(s string) (b Between, ok bool) {
+	from, to, ok := strings.Cut(s, ">")
+	b.From, b.To = strings.TrimSpace(from), strings.TrimSpace(to)
+	return b, ok && b.From != "" && b.To != ""
 }

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"io/fs"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -15,6 +17,7 @@ import (
 
 // A Problem is one thing that is wrong in a scenario file.
 type Problem struct {
+	File string // beside the scenario; empty: the scenario itself
 	Line int    // from 1; 0 where no line is to blame
 	Text string //
 }
@@ -29,10 +32,14 @@ type Problems struct {
 func (p *Problems) Error() string {
 	lines := make([]string, len(p.List))
 	for i, q := range p.List {
+		name := p.Name
+		if q.File != "" {
+			name = filepath.Join(filepath.Dir(p.Name), q.File)
+		}
 		if q.Line > 0 {
-			lines[i] = fmt.Sprintf("%s:%d: %s", p.Name, q.Line, q.Text)
+			lines[i] = fmt.Sprintf("%s:%d: %s", name, q.Line, q.Text)
 		} else {
-			lines[i] = fmt.Sprintf("%s: %s", p.Name, q.Text)
+			lines[i] = fmt.Sprintf("%s: %s", name, q.Text)
 		}
 	}
 	return strings.Join(lines, "\n")
@@ -42,7 +49,9 @@ func (p *Problems) Error() string {
 // sees all of them at once. What it can't read stays zero.
 type reader struct {
 	problems []Problem
-	later    []func() // checks that need the whole file
+	later    []func()          // checks that need the whole file
+	beside   fs.FS             // where other files are; nil: nowhere
+	sums     map[string]string // SHA-256 of those that were read
 }
 
 func (r *reader) bad(n *yaml.Node, format string, args ...any) {
@@ -50,11 +59,23 @@ func (r *reader) bad(n *yaml.Node, format string, args ...any) {
 	if n != nil {
 		line = n.Line
 	}
-	r.problems = append(r.problems, Problem{line, fmt.Sprintf(format, args...)})
+	r.badAt(place{line: line}, format, args...)
+}
+
+// A place is a line of the scenario, or of a file beside it.
+type place struct {
+	file string
+	line int
+}
+
+func (r *reader) badAt(at place, format string, args ...any) {
+	r.problems = append(r.problems, Problem{at.file, at.line, fmt.Sprintf(format, args...)})
 }
 
 func (r *reader) sorted() []Problem {
-	slices.SortStableFunc(r.problems, func(a, b Problem) int { return cmp.Compare(a.Line, b.Line) })
+	slices.SortStableFunc(r.problems, func(a, b Problem) int {
+		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line))
+	})
 	return slices.Compact(r.problems)
 }
 
@@ -175,6 +196,23 @@ func (r *reader) duration(n *yaml.Node, what string) Seconds {
 	return 0
 }
 
+// seconds reads a duration, or a bare number of seconds as measurements have it.
+func (r *reader) seconds(n *yaml.Node, what string) Seconds {
+	if v, ok := parseSeconds(n.Value); ok && n.Kind == yaml.ScalarNode {
+		return v
+	}
+	r.bad(n, "%s: want seconds or a duration such as 2.5 or 250ms, have %s", what, kindOf(n))
+	return 0
+}
+
+func parseSeconds(s string) (v Seconds, ok bool) {
+	f, err := strconv.ParseFloat(s, 64)
+	if d, bad := time.ParseDuration(s); bad == nil {
+		f, err = d.Seconds(), nil
+	}
+	return Seconds(f), err == nil && f >= 0 && f < 1e9
+}
+
 var bytesSyntax = regexp.MustCompile(`^(\d+(?:\.\d+)?)\s*(B|kB|KB|MB|GB|KiB|MiB|GiB)?$`)
 
 func (r *reader) bytes(n *yaml.Node, what string) int64 {
@@ -237,8 +275,13 @@ func kindOf(n *yaml.Node) string {
 	if n.ShortTag() == "!!null" {
 		return "nothing"
 	}
-	if len(n.Value) > 40 {
-		return strconv.Quote(n.Value[:40] + "…")
+	return strconv.Quote(shorten(n.Value))
+}
+
+// shorten cuts what a message shows of a text.
+func shorten(s string) string {
+	if len(s) > 40 {
+		return s[:40] + "…"
 	}
-	return strconv.Quote(n.Value)
+	return s
 }
