@@ -43,6 +43,10 @@ lint: ## gofmt, go vet, staticcheck
 accuracy: build ## every fault and control, three seeds each: is the verdict right? (about an hour; FAULT=name for one)
 	$(GO) run ./internal/matrix/cmd -bin $(BIN) -out docs/results $(if $(FAULT),-fault $(FAULT)) $(ACCURACY)
 
+.PHONY: bench-analysis
+bench-analysis: ## how long, and with how much memory, an hour with 5,000 statements is analyzed
+	$(GO) run ./internal/bench/analysis -out docs/results
+
 .PHONY: clean
 clean: ## remove what building and running left here
 	rm -rf bin scalecheck-out

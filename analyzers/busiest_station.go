@@ -1,7 +1,10 @@
 package analyzers
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/scalecheck/scalecheck/analyzers/capacity"
 )
@@ -37,55 +40,34 @@ func busiestStation(p *Pass) {
 			return
 		}
 	}
-	type candidate struct {
-		subject Subject
-		bound   capacity.Bound
-		claim   capacity.Claim
-		what    string
+	shares := capacity.BlameEach(p.Step, placeOf)
+	places := slices.SortedFunc(maps.Keys(shares), func(a, b capacity.Key) int {
+		return cmp.Or(cmp.Compare(shares[b].Share, shares[a].Share), cmp.Compare(a.Statement, b.Statement),
+			cmp.Compare(a.Dependency, b.Dependency), cmp.Compare(a.Endpoint, b.Endpoint))
+	})
+	if len(places) == 0 {
+		return
 	}
-	best, top := candidate{}, capacity.Blame{}
-	seen := map[capacity.Key]bool{}
-	for _, e := range append(p.Step.Ledger.Time, p.Step.Ledger.CPU...) {
-		k := capacity.Key{Statement: e.Statement, Dependency: e.Dependency}
-		var c candidate
-		switch {
-		case e.Statement != "":
-			c.claim = func(o capacity.Key) float64 { return is(o.Statement == e.Statement) }
-			c.subject = Subject{Kind: Query, Name: p.Run.Text(e.Statement), Statement: e.Statement}
-			c.what = "one statement"
-		case e.Dependency != "":
-			c.claim = func(o capacity.Key) float64 { return is(o.Dependency == e.Dependency) }
-			c.subject = Subject{Kind: Dependency, Name: e.Dependency}
-			c.what = e.Dependency
-		case e.Class == capacity.ClassCPU:
-			k.Endpoint = e.Endpoint
-			c.claim = func(o capacity.Key) float64 {
-				return is(o.Class == capacity.ClassCPU && o.Statement == "" && o.Endpoint == e.Endpoint)
-			}
-			c.subject = Subject{Kind: Endpoint, Name: e.Endpoint, Endpoint: e.Endpoint}
-			c.what = "the app's own processor time"
-		default:
-			continue
-		}
-		if seen[k] {
-			continue
-		}
-		seen[k] = true
-		c.bound = dominantClass(p.Step, c.claim).Bound()
-		if b := p.Step.Blame(c.claim); b.Share > top.Share {
-			best, top = c, b
-		}
-	}
+	best := places[0]
+	top := shares[best]
 	if top.Share < dominant {
 		return
 	}
-	if best.subject.Endpoint == "" {
-		best.subject.Endpoint = heaviest(p.Step, best.claim)
+	claim := func(k capacity.Key) float64 { return is(placeOf(k) == best) }
+	subject, what := Subject{Kind: Endpoint, Name: best.Endpoint, Endpoint: best.Endpoint}, "the app's own processor time"
+	switch {
+	case best.Statement != "":
+		subject, what = Subject{Kind: Query, Name: p.Run.Text(best.Statement), Statement: best.Statement}, "one statement"
+	case best.Dependency != "":
+		subject, what = Subject{Kind: Dependency, Name: best.Dependency}, best.Dependency
+	}
+	if subject.Endpoint == "" {
+		subject.Endpoint = heaviest(p.Step, claim)
 	}
 	p.Report(Finding{
-		Bound:   best.bound,
-		Subject: best.subject,
-		Message: fmt.Sprintf("%.0f %% of the slow requests' time is spent in or behind %s", 100*top.Share, best.what),
+		Bound:   dominantClass(p.Step, claim).Bound(),
+		Subject: subject,
+		Message: fmt.Sprintf("%.0f %% of the slow requests' time is spent in or behind %s", 100*top.Share, what),
 		Load:    top.Load, Share: top.Share,
 		Exhibits: []Exhibit{
 			{"share of all processor time", top.CPU, "share", "schedstat"},
@@ -93,6 +75,21 @@ func busiestStation(p *Pass) {
 		},
 		Caveats: []string{"this is where the time goes; no known pattern says why"},
 	})
+}
+
+// placeOf returns where time is spent, as people would name it: the statement, the
+// dependency, or the endpoint whose code runs. Zero for queues and for what nobody
+// measured.
+func placeOf(k capacity.Key) capacity.Key {
+	switch {
+	case k.Statement != "":
+		return capacity.Key{Statement: k.Statement}
+	case k.Dependency != "":
+		return capacity.Key{Dependency: k.Dependency}
+	case k.Class == capacity.ClassCPU:
+		return capacity.Key{Endpoint: k.Endpoint}
+	}
+	return capacity.Key{}
 }
 
 func is(b bool) float64 {

@@ -51,10 +51,7 @@ func nPlusOne(p *Pass) {
 		var repeated *evidence.FootprintStatement
 		for i, s := range f.Statements {
 			all += s.Calls
-			if classes := p.Step.ByClass(s.ID); classes[capacity.ClassCommit] > classes[capacity.ClassCPU]+classes[capacity.ClassQueue] {
-				continue // rows written one by one: CommitBound says what they wait for
-			}
-			if s.Calls >= minRepeats && s.Rows <= perRow*s.Calls && s.Calls > worst {
+			if s.Calls >= minRepeats && s.Rows <= perRow*s.Calls && s.Calls > worst && !waitsForLog(p.Step, s.ID) {
 				repeated, worst = &f.Statements[i], s.Calls
 			}
 		}
@@ -62,6 +59,13 @@ func nPlusOne(p *Pass) {
 			nPlusOneFinding(p, f, *repeated, all)
 		}
 	}
+}
+
+// waitsForLog reports whether a statement's time is mostly its commits': rows
+// written one by one are CommitBound's.
+func waitsForLog(s *capacity.Step, statement string) bool {
+	classes := s.ByClass(statement)
+	return classes[capacity.ClassCommit] > classes[capacity.ClassCPU]+classes[capacity.ClassQueue]
 }
 
 func nPlusOneFinding(p *Pass, f evidence.Footprint, s evidence.FootprintStatement, all float64) {

@@ -20,11 +20,25 @@ const (
 // A Histogram holds latencies in constant memory and merges without loss.
 // In files it is HdrHistogram's own V2 compressed encoding, in microseconds.
 // It is not safe for concurrent use.
-type Histogram struct{ h *hdrhistogram.Histogram }
+type Histogram struct {
+	h *hdrhistogram.Histogram
+	// trimmed: it was read, and its counts end at its largest value. Of an hour with
+	// hundreds of endpoints, full ones would take hundreds of megabytes.
+	trimmed bool
+}
 
 // NewHistogram returns an empty histogram.
 func NewHistogram() *Histogram {
-	return &Histogram{hdrhistogram.New(lowest, highest, digits)}
+	return &Histogram{h: hdrhistogram.New(lowest, highest, digits)}
+}
+
+// grow makes room for the full range.
+func (h *Histogram) grow() {
+	if h.trimmed {
+		full := NewHistogram()
+		full.h.Merge(h.h) // all of it is in range
+		*h = *full
+	}
 }
 
 // Record adds a latency. One beyond the range counts as its end.
@@ -32,6 +46,7 @@ func (h *Histogram) Record(d time.Duration) { h.RecordN(d, 1) }
 
 // RecordN adds n equal latencies.
 func (h *Histogram) RecordN(d time.Duration, n int64) {
+	h.grow()
 	us := min(max(d.Microseconds(), lowest), highest)
 	// The value is inside the range, so the library cannot refuse it.
 	_ = h.h.RecordValues(us, n)
@@ -42,6 +57,7 @@ func (h *Histogram) Merge(o *Histogram) error {
 	if o == nil || o.h == nil {
 		return nil
 	}
+	h.grow()
 	if dropped := h.h.Merge(o.h); dropped > 0 {
 		return fmt.Errorf("merge histograms: %d values out of range", dropped)
 	}
@@ -104,6 +120,7 @@ func (h *Histogram) MarshalJSON() ([]byte, error) {
 	if h == nil || h.h == nil {
 		return []byte("null"), nil
 	}
+	h.grow()
 	b, err := h.h.Encode(hdrhistogram.V2CompressedEncodingCookieBase)
 	if err != nil {
 		return nil, fmt.Errorf("encode histogram: %w", err)
@@ -135,7 +152,10 @@ func (h *Histogram) UnmarshalJSON(b []byte) error {
 	if err != nil {
 		return fmt.Errorf("decode histogram: %w", err)
 	}
-	// The decoded one has the trimmed range of its values; ours has the full.
+	if d.LowestTrackableValue() == lowest && d.SignificantFigures() == digits && d.Max() <= highest {
+		*h = Histogram{h: d, trimmed: true}
+		return nil
+	}
 	full := NewHistogram()
 	if dropped := full.h.Merge(d); dropped > 0 {
 		return fmt.Errorf("decode histogram: %d values out of range", dropped)

@@ -1,7 +1,5 @@
 package capacity
 
-import "slices"
-
 // A Claim says which share of an entry, 0…1, a cause is responsible for.
 type Claim func(Key) float64
 
@@ -48,7 +46,7 @@ func (s *Step) blame(claim Claim, queue, pool, cpu float64) Blame {
 	b := Blame{CPU: cpu}
 	var all float64
 	for _, e := range s.Ledger.Time {
-		if len(missing) > 0 && !slices.Contains(missing, e.Endpoint) {
+		if len(missing) > 0 && !missing[e.Endpoint] {
 			continue
 		}
 		all += e.Amount
@@ -67,12 +65,74 @@ func (s *Step) blame(claim Claim, queue, pool, cpu float64) Blame {
 	return b
 }
 
+// BlameEach returns what Blame would say of each of many causes that share no
+// entry: group returns the cause that an entry belongs to. The zero value of G is
+// no cause. One pass does for all of them, since blame is a sum over entries.
+func BlameEach[G comparable](s *Step, group func(Key) G) map[G]Blame {
+	out := map[G]Blame{}
+	if s.Ledger == nil {
+		return out
+	}
+	var none G
+	cpu, hold := map[G]float64{}, map[G]float64{}
+	for _, e := range s.Ledger.CPU {
+		cpu[group(e.Key)] += e.Amount
+	}
+	total := s.cpuTotal()
+	var held, queueing float64
+	for _, e := range s.Ledger.Hold {
+		held += e.Amount
+		if s.holdQueues(e.Class) {
+			queueing += e.Amount
+		} else {
+			hold[group(e.Key)] += e.Amount
+		}
+	}
+	missing := s.missing()
+	direct := map[G]float64{}
+	var all, queue, pool float64
+	for _, e := range s.Ledger.Time {
+		if len(missing) > 0 && !missing[e.Endpoint] {
+			continue
+		}
+		all += e.Amount
+		switch e.Class {
+		case ClassQueue:
+			queue += e.Amount
+		case ClassPool:
+			pool += e.Amount
+		default:
+			direct[group(e.Key)] += e.Amount
+		}
+	}
+	for _, m := range []map[G]float64{direct, cpu, hold} {
+		for g := range m {
+			if _, done := out[g]; done || g == none {
+				continue
+			}
+			b := Blame{Load: direct[g]}
+			if total > 0 {
+				b.CPU = cpu[g] / total
+			}
+			b.Load += queue * b.CPU
+			if held > 0 {
+				b.Load += pool * (hold[g] + queueing*b.CPU) / held
+			}
+			if all > 0 {
+				b.Share = b.Load / all
+			}
+			out[g] = b
+		}
+	}
+	return out
+}
+
 // missing returns the endpoints that miss an objective.
-func (s *Step) missing() []string {
-	var out []string
+func (s *Step) missing() map[string]bool {
+	out := map[string]bool{}
 	for _, e := range s.Endpoints {
 		if e.Status == Missed {
-			out = append(out, e.Name)
+			out[e.Name] = true
 		}
 	}
 	return out
@@ -81,26 +141,38 @@ func (s *Step) missing() []string {
 // cpuShare returns the claimed part of the processor time that everybody on
 // the machine used.
 func (s *Step) cpuShare(claim Claim) float64 {
-	var claimed, known float64
-	for _, e := range s.Ledger.CPU {
-		claimed += e.Amount * claim(e.Key)
-		known += e.Amount
-	}
-	c := s.CPU
-	all := max(known, c.App+c.Postgres) + c.Generator + c.Recorder + c.Foreign
+	all := s.cpuTotal()
 	if all <= 0 {
 		return 0
 	}
+	var claimed float64
+	for _, e := range s.Ledger.CPU {
+		claimed += e.Amount * claim(e.Key)
+	}
 	return claimed / all
 }
+
+// cpuTotal returns the cores that everybody used.
+func (s *Step) cpuTotal() float64 {
+	var known float64
+	for _, e := range s.Ledger.CPU {
+		known += e.Amount
+	}
+	c := s.CPU
+	return max(known, c.App+c.Postgres) + c.Generator + c.Recorder + c.Foreign
+}
+
+// holdQueues reports whether holders of connections that seem to run mostly wait
+// for a processor.
+func (s *Step) holdQueues(c Class) bool { return c == ClassCPU && s.CPU.PostgresQueue > s.CPU.Postgres }
 
 // holdShare returns the claimed part of the connections in use.
 func (s *Step) holdShare(claim Claim, cpu float64) float64 {
 	var claimed, all float64
 	for _, e := range s.Ledger.Hold {
 		all += e.Amount
-		if e.Class == ClassCPU && s.CPU.PostgresQueue > s.CPU.Postgres {
-			claimed += e.Amount * cpu // mostly queueing, whatever it says
+		if s.holdQueues(e.Class) {
+			claimed += e.Amount * cpu
 			continue
 		}
 		claimed += e.Amount * claim(e.Key)
