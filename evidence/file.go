@@ -155,64 +155,103 @@ func (r *Run) apply(rec record) {
 // ErrNotRun is returned for a file that holds no run.
 var ErrNotRun = errors.New("not a scalecheck run file")
 
-// Read reads a run. A file whose last record was cut is read up to there and
-// marked Torn; an empty or foreign file is ErrNotRun.
+// Read reads a run. Records that cannot be read, because the file was cut or a
+// part of it is damaged, are counted in Unread; an empty or foreign file is
+// ErrNotRun.
 func Read(path string) (*Run, error) {
-	f, err := os.Open(path)
+	data, err := os.ReadFile(path)
 	if err != nil {
 		if pe, ok := errors.AsType[*os.PathError](err); ok {
 			err = pe.Err // the path is in the line already
 		}
 		return nil, fmt.Errorf("read run %s: %w", path, err)
 	}
-	defer f.Close()
-	r, err := Decode(f)
+	r, err := decode(data)
 	if err != nil {
 		return nil, fmt.Errorf("read run %s: %w", path, err)
 	}
 	return r, nil
 }
 
+// Decode is Read for what comes from elsewhere.
+func Decode(in io.Reader) (*Run, error) {
+	data, err := io.ReadAll(in)
+	if err != nil {
+		return nil, err
+	}
+	return decode(data)
+}
+
 // maxRecord bounds what one line may decompress to: a run file may come from a
 // stranger. A window with 5,000 statements and 500 endpoints is about 4 MB.
 const maxRecord = 256 << 20
 
-// Decode reads a run from in.
-func Decode(in io.Reader) (*Run, error) {
-	z, err := gzip.NewReader(bufio.NewReader(in))
-	if err != nil {
-		return nil, ErrNotRun
-	}
-	lines := bufio.NewScanner(z)
-	lines.Buffer(nil, maxRecord)
+// memberStart is what every member that append writes begins with: gzip,
+// deflate, no name, no time, unknown system. Ten bytes that compressed data does
+// not happen to hold.
+var memberStart = []byte{0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff}
+
+func decode(data []byte) (*Run, error) {
 	var r *Run
-	for lines.Scan() {
-		var rec record
-		err := json.Unmarshal(lines.Bytes(), &rec)
-		if r == nil {
-			if err != nil || rec.Header == nil {
+	for len(data) > 0 {
+		records, size, err := member(data)
+		if errors.Is(err, bufio.ErrTooLong) {
+			return nil, fmt.Errorf("a record is longer than %d bytes", maxRecord)
+		}
+		for _, rec := range records {
+			switch {
+			case r != nil:
+				r.apply(rec)
+			case rec.Header == nil:
 				return nil, ErrNotRun
-			}
-			if rec.Header.Format > Format {
+			case rec.Header.Format > Format:
 				return nil, fmt.Errorf("format %d is newer than this scalecheck reads (%d)", rec.Header.Format, Format)
+			default:
+				r = rec.Header
 			}
-			r = rec.Header
-			continue
 		}
-		if err != nil { // half a line: the last one
-			r.Torn = true
-			return r, nil
+		if r == nil {
+			return nil, ErrNotRun // without a header nobody knows what the rest means
 		}
-		r.apply(rec)
+		if err != nil {
+			r.Unread++
+			size = len(data)
+			if i := bytes.Index(data[1:], memberStart); i >= 0 {
+				size = 1 + i
+			}
+		}
+		data = data[size:]
 	}
 	if r == nil {
 		return nil, ErrNotRun
 	}
-	if err := lines.Err(); err != nil {
-		if errors.Is(err, bufio.ErrTooLong) {
-			return nil, fmt.Errorf("a record is longer than %d bytes", maxRecord)
-		}
-		r.Torn = true
-	}
 	return r, nil
+}
+
+// member reads the gzip member that data begins with: its records, and how many
+// bytes it takes up. Of one that was cut the whole lines are good; in one that
+// is damaged nobody knows where, so that none is.
+func member(data []byte) (records []record, size int, err error) {
+	in := bytes.NewReader(data)
+	z, err := gzip.NewReader(in)
+	if err != nil {
+		return nil, 0, err
+	}
+	z.Multistream(false)
+	lines := bufio.NewScanner(z)
+	lines.Buffer(nil, maxRecord)
+	for lines.Scan() {
+		var rec record
+		if err = json.Unmarshal(lines.Bytes(), &rec); err != nil {
+			break // half a line, or none of ours
+		}
+		records = append(records, rec)
+	}
+	if lerr := lines.Err(); lerr != nil {
+		err = lerr
+		if !errors.Is(lerr, io.ErrUnexpectedEOF) {
+			records = nil
+		}
+	}
+	return records, len(data) - in.Len(), err
 }

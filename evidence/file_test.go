@@ -1,8 +1,12 @@
 package evidence
 
 import (
+	"bytes"
+	"compress/gzip"
+	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -53,8 +57,8 @@ func TestFileRoundTrip(t *testing.T) {
 	if d := cmp.Diff(want, got, opt, cmpopts.EquateEmpty()); d != "" {
 		t.Errorf("read back differs (-written +read):\n%s", d)
 	}
-	if !got.Complete() || got.Torn {
-		t.Errorf("Complete = %v, Torn = %v, want true, false", got.Complete(), got.Torn)
+	if !got.Complete() || got.Unread != 0 {
+		t.Errorf("Complete = %v, Unread = %d, want true, 0", got.Complete(), got.Unread)
 	}
 	if n := len(got.Missing[Pool]); n != 1 {
 		t.Errorf("the same reason was noted %d times", n)
@@ -96,6 +100,67 @@ func TestFileCutAnywhere(t *testing.T) {
 	}
 	if most != 2 {
 		t.Errorf("%d windows before the end record, want 2", most)
+	}
+}
+
+// Damage in the middle costs the records that it hits and no others.
+func TestFileDamagedAnywhere(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "x.run")
+	sample(t, path)
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	header := 1 + bytes.Index(whole[1:], memberStart)
+	for at := header; at < len(whole); at++ {
+		damaged := slices.Clone(whole)
+		for i := at; i < min(at+4, len(damaged)); i++ {
+			damaged[i] ^= 0x5a
+		}
+		r, err := Decode(bytes.NewReader(damaged))
+		if err != nil {
+			t.Fatalf("damaged at byte %d of %d: %v", at, len(whole), err)
+		}
+		left := min(1, len(r.Footprints)) + len(r.Texts) + len(r.Missing) + len(r.Windows)
+		if r.End != nil {
+			left++
+		}
+		// Four bytes hit two of the records at most. The time in a member's head
+		// is nobody's, and may be anything.
+		if r.Unread > 2 || left < 4 || left < 6 && (r.Unread == 0 || r.Complete()) {
+			t.Fatalf("damaged at byte %d of %d: %d records unread, %d of 6 left, complete %v", at, len(whole), r.Unread, left, r.Complete())
+		}
+	}
+}
+
+// What standard tools write is a run, too: one member with many lines.
+func TestFileRecompressed(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.run")
+	want := sample(t, path)
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	z, err := gzip.NewReader(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b bytes.Buffer
+	one := gzip.NewWriter(&b)
+	if _, err := io.Copy(one, z); err != nil {
+		t.Fatal(err)
+	}
+	if err := one.Close(); err != nil {
+		t.Fatal(err)
+	}
+	got, err := Decode(bytes.NewReader(b.Bytes()))
+	if err != nil || !got.Complete() || len(got.Windows) != len(want.Windows) {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if cut, err := Decode(bytes.NewReader(b.Bytes()[:b.Len()-20])); err != nil || cut.Unread != 1 || cut.Complete() {
+		t.Errorf("cut: %+v, %v", cut, err)
 	}
 }
 

@@ -46,13 +46,13 @@ type Run struct {
 
 	// End says how the run ended. A file without one was cut short.
 	End *End `json:"end,omitempty"`
-	// Torn is set by Read when the file's last record was cut: what stands
-	// before it is whole.
-	Torn bool `json:"-"`
+	// Unread is set by Read: how many records, at least, could not be read,
+	// because the file was cut or damaged. All others are whole.
+	Unread int `json:"-"`
 }
 
 // Complete reports whether the run went through all of its plan.
-func (r *Run) Complete() bool { return !r.Torn && r.End != nil && r.End.Reason == Completed }
+func (r *Run) Complete() bool { return r.Unread == 0 && r.End != nil && r.End.Reason == Completed }
 
 // Measured returns the windows in which load was on and counts.
 func (r *Run) Measured() []Window {

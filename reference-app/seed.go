@@ -69,6 +69,10 @@ func ParseSize(s string) (Size, error) {
 	return size, nil
 }
 
+// Users returns how many users the data of a known size has: they are
+// user1@example.test to userN@example.test.
+func (s Size) Users() int { return sizes[s].users }
+
 // SeedVersion identifies what Seed generates, up to size and seed. It changes
 // with the schema, the seeded rows and River's migrations, and so is a safe part
 // of a template database's name.

@@ -44,6 +44,7 @@ func newDocument(r *Report) (*document, error) {
 		Generator:   generatorPart{CPU: unknown, Lag: unknown},
 
 		named: -1,
+		file:  clean(r.File, longest),
 	}
 	if r.Bottleneck != nil {
 		c := causeDoc(*r.Bottleneck)
@@ -96,6 +97,7 @@ func runDoc(run *evidence.Run) runPart {
 	p := runPart{
 		Started:  run.Started,
 		Complete: run.Complete(),
+		Unread:   run.Unread,
 		Scenario: run.Plan.Name,
 		Kind:     string(run.Plan.Kind),
 		Source:   run.Plan.Source,

@@ -141,7 +141,7 @@ func throughputChart(d *document) template.HTML {
 	if top == 0 {
 		return ""
 	}
-	ceiling := d.ceiling()
+	ceiling := d.Capacity.Knee.Ceiling
 	if float64(ceiling) < top*1.6 {
 		all = append(all, float64(ceiling))
 	}

@@ -94,7 +94,8 @@ type document struct {
 	Overhead    overheadPart    `json:"overhead"`
 	Environment environmentPart `json:"environment"`
 
-	named int // index in Findings of the bottleneck; -1 for none
+	named int    // index in Findings of the bottleneck; -1 for none
+	file  string // that the run is in, clean
 }
 
 // runPart says what was run.
@@ -104,6 +105,7 @@ type runPart struct {
 	Complete bool       `json:"complete"`                       // It went through all of its plan.
 	End      string     `json:"end"`                            // Why it ended: "completed", "interrupted", …; empty where the file was cut short.
 	Detail   string     `json:"detail"`                         // More on why it ended.
+	Unread   int        `json:"unread"`                         // Records of the run file, at least, that could not be read; all others are here.
 	Scenario string     `json:"scenario"`                       // Name.
 	Kind     string     `json:"kind"`                           // "journeys", or "k6" for a plain k6 script.
 	Source   string     `json:"source"`                         // Base name of the scenario's file, or "builtin:" and its name.

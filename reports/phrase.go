@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/scalecheck/scalecheck/analyzers/capacity"
+	"github.com/scalecheck/scalecheck/evidence"
 )
 
 // What formats say in words, said once.
@@ -212,6 +213,8 @@ func (r runPart) complete() string {
 		return ""
 	case r.End == "":
 		return "the run file ends without an end: scalecheck was killed or the disk is full"
+	case r.Unread > 0 && r.End == evidence.Completed:
+		return fmt.Sprintf("the file is damaged: %s of it could not be read", plural(r.Unread, "record"))
 	case r.Detail != "":
 		return r.End + ": " + r.Detail
 	}
@@ -264,19 +267,6 @@ func (g generatorPart) did() string {
 func (o overheadPart) cost() string {
 	return fmt.Sprintf("%s of the machine's CPU (%s), %s statements in %s of database time",
 		share(o.Share), seconds(o.CPUSeconds), plain(o.DatabaseCalls), seconds(o.DatabaseSeconds))
-}
-
-// ceiling is the throughput that the most used resource allows, where the
-// measurements bear it out: a bound below what was answered has been refuted, as
-// happens when the mix of requests changes with the load.
-func (d *document) ceiling() number {
-	c := d.Capacity.Knee.Ceiling
-	for _, s := range d.Steps {
-		if s.Throughput > c {
-			return unknown
-		}
-	}
-	return c
 }
 
 // bottleneck returns the finding that the verdict names, with its evidence.

@@ -32,6 +32,7 @@ type Verdict struct {
 // A Report is everything there is to say about a run.
 type Report struct {
 	Run      *evidence.Run
+	File     string // that the run is in; may be empty
 	Model    *capacity.Model
 	Findings []analyzers.Finding // heaviest first
 	Skipped  []analyzers.Skip

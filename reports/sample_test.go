@@ -177,7 +177,7 @@ func failing() *Report {
 		},
 	}
 	rep := &Report{
-		Run: r, Model: m, Findings: f,
+		Run: r, File: "out/scalecheck.run", Model: m, Findings: f,
 		Skipped: []analyzers.Skip{{Analyzer: "blocking-side-effect", Reason: "needs outgoing calls, which could not be measured"}},
 		Verdict: Verdict{
 			Status: Fail, Headline: "It carries 200 users; at 300 GET /courses/{id}/roster answers in 783 ms (p95, limit 300 ms), held up by a missing index",
@@ -305,7 +305,7 @@ func odd() *Report {
 	nan, inf := math.NaN(), math.Inf(1)
 	return &Report{
 		Run: &evidence.Run{
-			Tool: "scalecheck devel", Started: sampleTime, Torn: true,
+			Tool: "scalecheck devel", Started: sampleTime, Unread: 1,
 			Plan: scenarios.Plan{Name: "odd", Objectives: []scenarios.Objective{{Endpoint: "GET /x", Quantile: 0.999, Limit: 2}}},
 			Windows: []evidence.Window{{
 				Phase: evidence.Measure, Length: 10, Rate: 5e6,

@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"unicode"
 
 	"golang.org/x/term"
 
@@ -143,8 +144,8 @@ func knee(d *document) string {
 		s += plain(k.Users) + " users, "
 	}
 	s += rate(k.RPS)
-	if c := d.ceiling(); c.known() {
-		s += fmt.Sprintf("; %s allows at most %s", k.Resource, rate(c))
+	if k.Ceiling.known() {
+		s += fmt.Sprintf("; %s allows at most %s", k.Resource, rate(k.Ceiling))
 	}
 	return s
 }
@@ -444,10 +445,28 @@ func (r runPart) says() string {
 	return strings.Join(nonEmpty(s...), " · ")
 }
 
-func (t *text) next(d *document) {
-	t.title("NEXT")
-	if d.Bottleneck != nil {
-		t.printf("  scalecheck explain %-20s how it is found, confirmed by hand, and when it is wrong\n", d.Bottleneck.Cause)
+// quote returns a file's name as a shell takes it.
+func quote(name string) string {
+	if strings.ContainsFunc(name, func(r rune) bool {
+		return !strings.ContainsRune("/._-+,=@%", r) && !unicode.IsLetter(r) && !unicode.IsDigit(r)
+	}) {
+		return "'" + strings.ReplaceAll(name, "'", `'\''`) + "'"
 	}
-	t.printf("  scalecheck report -f html x.run         the same with charts, from the stored run\n")
+	return name
+}
+
+func (t *text) next(d *document) {
+	var lines [][2]string
+	if d.Bottleneck != nil {
+		lines = append(lines, [2]string{"explain " + d.Bottleneck.Cause, "how it is found, confirmed by hand, and when it is wrong"})
+	}
+	if d.file != "" {
+		lines = append(lines, [2]string{"report -f html -o DIR " + quote(d.file), "the same with charts"})
+	}
+	for i, l := range lines {
+		if i == 0 {
+			t.title("NEXT")
+		}
+		t.printf("  scalecheck %-27s %s\n", l[0], l[1])
+	}
 }

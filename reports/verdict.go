@@ -13,6 +13,8 @@ import (
 
 // Options say what makes a verdict.
 type Options struct {
+	// File is the run file's name, for the lines that say what to type next.
+	File      string
 	Analyzers []*analyzers.Analyzer // nil means analyzers.All
 	FailOn    []FailOn              // nil means OnObjective and OnBacklog
 }
@@ -64,7 +66,7 @@ func New(r *evidence.Run, o Options) (*Report, error) {
 	if err != nil {
 		return nil, fmt.Errorf("analyze run: %w", err)
 	}
-	rep := &Report{Run: r, Model: m, Findings: found, Skipped: skipped}
+	rep := &Report{Run: r, File: o.File, Model: m, Findings: found, Skipped: skipped}
 	rep.Bottleneck = bottleneck(rep)
 	rep.Verdict = verdict(rep, o)
 	return rep, nil
@@ -118,14 +120,16 @@ func verdict(r *Report, o Options) Verdict {
 }
 
 func ended(r *Report) string {
-	if r.Run.End == nil || r.Run.Torn {
+	end := r.Run.End
+	switch {
+	case end == nil:
 		return "the recording was cut short; what it had measured until then is here"
+	case end.Reason == evidence.Completed: // and yet not complete
+		return fmt.Sprintf("the run file is damaged: %s could not be read", plural(r.Run.Unread, "record"))
+	case end.Detail == "" || end.Detail == end.Reason:
+		return "the run did not go through: " + end.Reason
 	}
-	s := "the run did not go through: " + r.Run.End.Reason
-	if d := r.Run.End.Detail; d != "" && d != r.Run.End.Reason {
-		s = "the run did not go through: " + d
-	}
-	return s
+	return fmt.Sprintf("the run did not go through: %s: %s", end.Reason, end.Detail)
 }
 
 // failures returns why the system fell short.

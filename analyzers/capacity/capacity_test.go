@@ -2,6 +2,7 @@ package capacity
 
 import (
 	"math"
+	"strings"
 	"testing"
 	"time"
 
@@ -281,6 +282,42 @@ func TestGates(t *testing.T) {
 			if g.OK == (g.Name == tt.gate) {
 				t.Errorf("%s: gate %s holds: %v (%s)", tt.name, g.Name, g.OK, g.Reason)
 			}
+		}
+	}
+}
+
+// The lightest step is dear: what runs anyway is shared by few requests. Its
+// demand would put the ceiling at 50 requests a second, of which 80 were answered.
+func TestCeilingIsAboveWhatWasAnswered(t *testing.T) {
+	r := &evidence.Run{Plan: scenarios.Plan{Kind: scenarios.Journeys}}
+	for i, requests := range []int64{200, 1600} {
+		r.Windows = append(r.Windows, evidence.Window{
+			Phase: evidence.Measure, Step: i, Length: 20, Users: float64(10 * (i + 1)),
+			Endpoints: []evidence.Endpoint{{Name: "GET /", Requests: requests, Latency: latencies(requests, 0)}},
+			Processes: []evidence.Process{{Role: evidence.App, Run: []float64{8, 24}[i]}},
+			Host:      &evidence.Host{Cores: 2},
+		})
+	}
+	m, err := Fit(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := 2 / (24.0 / 1600); math.Abs(m.Knee.Ceiling-want) > 0.1 {
+		t.Errorf("ceiling %.1f/s, want %.1f/s", m.Knee.Ceiling, want)
+	}
+}
+
+// Counters that were reset say nothing, and so does a verdict about them.
+func TestBrokenStatistics(t *testing.T) {
+	r := busy()
+	r.Windows[0].Caveats = []string{evidence.StatisticsBroken + "statements: somebody reset pg_stat_statements"}
+	m, err := Fit(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, g := range m.Gates {
+		if g.Name == "statistics" && (g.OK || !strings.Contains(g.Reason, "somebody reset")) {
+			t.Errorf("%+v", g)
 		}
 	}
 }

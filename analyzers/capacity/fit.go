@@ -277,10 +277,14 @@ func (m *Model) knee(r *evidence.Run) {
 	if r.Plan.Kind == scenarios.Script && m.Knee.Users == 0 {
 		return // nothing says that its steps are comparable
 	}
-	// Utilisation law at the lightest step: what a request costs there.
-	c := first.CPU
-	if own := c.App + c.Postgres; c.Cores > 0 && own > 0 {
-		m.Knee.Ceiling = Ceiling(Demand(own, first.Throughput), c.Cores)
-		m.Knee.Resource = "cpu"
+	// Utilization law: X ≤ c/D with the least demand D that any step showed. The
+	// lightest step's alone would be refuted by the measurements where what runs
+	// anyway (polls, collections of garbage) is shared by few requests there.
+	for _, s := range m.Steps {
+		c := s.CPU
+		if own := c.App + c.Postgres; c.Cores > 0 && own > 0 {
+			m.Knee.Ceiling = max(m.Knee.Ceiling, Ceiling(Demand(own, s.Throughput), c.Cores))
+			m.Knee.Resource = "cpu"
+		}
 	}
 }

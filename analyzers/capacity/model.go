@@ -51,8 +51,9 @@ type Capacity struct {
 type Knee struct {
 	Users, RPS float64 // 0 where it was not reached
 	// Ceiling is the throughput that the most used resource allows, X ≤ min c/D
-	// (Denning & Buzen 1978, asymptotic bounds), in requests per second; 0 where
-	// no demand could be measured.
+	// (Denning & Buzen 1978, asymptotic bounds), in requests per second, for the
+	// least demand that any step showed; 0 where no demand could be measured. No
+	// step's throughput exceeds it.
 	Ceiling  float64
 	Resource string // that the ceiling comes from
 }

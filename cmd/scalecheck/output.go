@@ -48,8 +48,9 @@ func (f *outputFlags) check() error {
 	return nil
 }
 
-func (f *outputFlags) options() reports.Options {
-	o := reports.Options{FailOn: []reports.FailOn{}}
+// options are those of the report on a run file.
+func (f *outputFlags) options(file string) reports.Options {
+	o := reports.Options{File: file, FailOn: []reports.FailOn{}}
 	for _, on := range f.failOn {
 		o.FailOn = append(o.FailOn, reports.FailOn(on))
 	}

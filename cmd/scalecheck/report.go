@@ -53,7 +53,7 @@ func rerender(g *global, f *outputFlags, path string) error {
 		}
 		return usage(err, what)
 	}
-	rep, err := reports.New(r, f.options())
+	rep, err := reports.New(r, f.options(path))
 	if err != nil {
 		return err
 	}

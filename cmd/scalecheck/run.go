@@ -194,7 +194,7 @@ func run(ctx context.Context, g *global, f *runFlags, scenario string) (err erro
 		out.discard()
 		return recErr
 	}
-	rep, err := reports.New(ev, f.output.options())
+	rep, err := reports.New(ev, f.output.options(out.runFile()))
 	if err != nil {
 		return errors.Join(err, recErr)
 	}
@@ -294,7 +294,8 @@ func (j *job) readScript(path string) error {
 
 func (j *job) readScenario(name string) error {
 	s, err := scenarios.Builtin(name)
-	if err != nil {
+	builtin := err == nil
+	if !builtin {
 		if filepath.Ext(name) == "" && !strings.ContainsRune(name, os.PathSeparator) {
 			return hint.Exit(err, hint.NotStarted)
 		}
@@ -303,6 +304,12 @@ func (j *job) readScenario(name string) error {
 				err = hint.Wrap(err, "correct the file; scenarios/lms.yaml in scalecheck's sources is an example with everything in it")
 			}
 			return hint.Exit(err, hint.NotStarted)
+		}
+	}
+	if j.target == "" && builtin {
+		// As many users as there are, not as few as every size has.
+		if err := s.SetRange("user.n", 1, int64(j.data.Users())); err != nil {
+			return err
 		}
 	}
 	j.scenario = s
