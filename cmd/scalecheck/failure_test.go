@@ -87,6 +87,30 @@ func TestDatabaseDiesInTheMiddle(t *testing.T) {
 	}
 }
 
+// Somebody resets pg_stat_statements in the last step: what it says of that step
+// is not to be trusted, and neither is a verdict about it.
+func TestStatisticsResetInTheMiddle(t *testing.T) {
+	t.Parallel()
+	c, err := pg.Start(t.Context(), pg.Options{ // others' statistics must stay
+		BinDir: os.Getenv("SCALECHECK_TEST_POSTGRES"), Throwaway: true,
+		Settings: map[string]string{"fsync": "off", "synchronous_commit": "off", "shared_buffers": "64MB"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Stop(context.Background()) })
+	site := database(t, c)
+	site.serve(t)
+	s := start(t, env, append([]string{"lms", "--users", "20", "--steps", "3", "--duration", "24s", "--no-probe"}, site.flags()...)...)
+	s.says(`step 3 of 3`)
+	site.exec(t, "select pg_stat_statements_reset()")
+	s.ends(3, "")
+	d := s.document()
+	if got := strings.Join(d.Verdict.Reasons, "\n"); d.Verdict.Status != "inconclusive" || !strings.Contains(got, "somebody reset pg_stat_statements") {
+		t.Errorf("verdict %+v", d.Verdict)
+	}
+}
+
 func TestUnwritableOutput(t *testing.T) {
 	t.Parallel()
 	target := page(t)
@@ -100,6 +124,25 @@ func TestUnwritableOutput(t *testing.T) {
 		s.ends(2, "output directory")
 		if s.out.Len() > 0 {
 			t.Errorf("stdout: %s", s.out.String())
+		}
+	}
+}
+
+// A stdout that takes nothing is not a verdict, and not the user's guess.
+func TestStdoutFull(t *testing.T) {
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Skip(err) // of Linux
+	}
+	defer full.Close()
+	bin := filepath.Join(binaries(t), "scalecheck")
+	for _, args := range [][]string{{"explain"}, {"schema"}, {"report", "testdata/runs/v1.run"}} {
+		cmd := exec.Command(bin, args...)
+		var stderr strings.Builder
+		cmd.Stdout, cmd.Stderr = full, &stderr
+		_ = cmd.Run() // its status is checked
+		if status := cmd.ProcessState.ExitCode(); status != 4 || !strings.Contains(stderr.String(), "\nhint: ") {
+			t.Errorf("%q: status %d, stderr %s", args, status, stderr.String())
 		}
 	}
 }

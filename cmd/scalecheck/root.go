@@ -83,6 +83,17 @@ Start with:  scalecheck demo
 	root.AddCommand(
 		newRun(g), newDemo(g), newReport(g), newExplain(g), newDoctor(g), newApp(g), newSchema(g), newK6(),
 	)
+	root.InitDefaultCompletionCmd()
+	if c, _, err := root.Find([]string{"completion"}); err == nil {
+		// Cobra's own prints its help for a shell that it does not know, with status 0.
+		c.RunE = func(c *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return c.Help()
+			}
+			return usage(fmt.Errorf("unknown shell %q", args[0]), "they are bash, zsh, fish, powershell")
+		}
+		c.Args = cobra.ArbitraryArgs
+	}
 	return root
 }
 
@@ -184,6 +195,9 @@ func report(err error, w io.Writer) int {
 	}
 	if _, many := errors.AsType[*scenarios.Problems](err); !many {
 		text = oneLine(text)
+	}
+	if pe, ok := errors.AsType[*os.PathError](err); ok && pe.Path == os.Stdout.Name() && what == "" {
+		what = "stdout takes no more: make room where it goes, or write elsewhere"
 	}
 	fmt.Fprintf(w, "scalecheck: %s\n", text)
 	if what != "" {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -104,14 +105,21 @@ func explainConnect(err error, cfg *pgx.ConnConfig) error {
 // errAnswered marks an error that a living server gave.
 var errAnswered = errors.New("the server answered")
 
-// lineError is an error on one line, whatever the one inside looks like.
+// lineError is an error on one line, whatever the one inside looks like. pgx has
+// a line for every address and TLS mode that it tried: the same one is said once.
 type lineError struct {
 	doing string
 	err   error
 }
 
 func (e *lineError) Error() string {
-	return e.doing + ": " + strings.Join(strings.Fields(e.err.Error()), " ")
+	var lines []string
+	for line := range strings.Lines(e.err.Error()) {
+		if line = strings.Join(strings.Fields(line), " "); !slices.Contains(lines, line) {
+			lines = append(lines, line)
+		}
+	}
+	return e.doing + ": " + strings.Join(lines, "; ")
 }
 
 func (e *lineError) Unwrap() error { return e.err }

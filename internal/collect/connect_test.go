@@ -53,6 +53,18 @@ func TestParseDatabase(t *testing.T) {
 	}
 }
 
+// pgx tries with and without TLS, and says both.
+func TestRefusedIsSaidOnce(t *testing.T) {
+	cfg, err := ParseDatabase("host=127.0.0.1 port=1 dbname=shop user=me")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = Connect(t.Context(), cfg)
+	if err == nil || strings.Count(err.Error(), "connection refused") != 1 {
+		t.Errorf("%v", err)
+	}
+}
+
 func TestConnect(t *testing.T) {
 	target := database(t, "create table items (id int)")
 	conn, err := Connect(t.Context(), target.Database)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -211,8 +212,13 @@ func (s *Set) Cut(ctx context.Context, w *evidence.Window) {
 			if err := r.Cut(ctx, p); err != nil {
 				p.Caveats = append(p.Caveats, Reason(err))
 			}
-			for j := range p.Caveats {
-				p.Caveats[j] = r.Name + ": " + p.Caveats[j]
+			for j, c := range p.Caveats {
+				// What begins with StatisticsBroken must go on beginning with it.
+				c, broken := strings.CutPrefix(c, evidence.StatisticsBroken)
+				p.Caveats[j] = r.Name + ": " + c
+				if broken {
+					p.Caveats[j] = evidence.StatisticsBroken + p.Caveats[j]
+				}
 			}
 		})
 	}

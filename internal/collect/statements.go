@@ -351,7 +351,7 @@ func (s *statements) Cut(ctx context.Context, w *evidence.Window) error {
 func difference(last, now *reading) (map[entry]counters, []string) {
 	var caveats []string
 	if !now.reset.Equal(last.reset) {
-		return nil, []string{"somebody reset pg_stat_statements: this window's statements are left out"}
+		return nil, []string{evidence.StatisticsBroken + "somebody reset pg_stat_statements: this window's statements are left out"}
 	}
 	done := map[entry]counters{}
 	backwards, kept := 0, 0
@@ -371,17 +371,17 @@ func difference(last, now *reading) (map[entry]counters, []string) {
 	gone := len(last.rows) - kept
 	evicted := now.dealloc - last.dealloc
 	if evicted > 0 {
-		caveats = append(caveats, fmt.Sprintf("pg_stat_statements evicted entries (%.0f times): counts are lower bounds; raise pg_stat_statements.max", evicted))
+		caveats = append(caveats, evidence.StatisticsBroken+fmt.Sprintf("pg_stat_statements evicted entries (%.0f times): counts are lower bounds; raise pg_stat_statements.max", evicted))
 	}
 	// Before 1.9 nothing else tells of a reset; eviction takes 5 % at a time.
 	if now.reset.IsZero() && evicted <= 0 && gone+backwards > len(last.rows)/2 && len(last.rows) > 0 {
-		return nil, []string{"most of pg_stat_statements' entries are gone, it was probably reset: this window's statements are left out"}
+		return nil, []string{evidence.StatisticsBroken + "most of pg_stat_statements' entries are gone, it was probably reset: this window's statements are left out"}
 	}
 	if backwards > 0 {
-		caveats = append(caveats, fmt.Sprintf("counters of %d statements went backwards (reset or evicted): they are left out", backwards))
+		caveats = append(caveats, evidence.StatisticsBroken+fmt.Sprintf("counters of %d statements went backwards (reset or evicted): they are left out", backwards))
 	}
 	if gone > 0 && evicted <= 0 {
-		caveats = append(caveats, fmt.Sprintf("%d statements disappeared from pg_stat_statements (reset or evicted)", gone))
+		caveats = append(caveats, evidence.StatisticsBroken+fmt.Sprintf("%d statements disappeared from pg_stat_statements (reset or evicted)", gone))
 	}
 	return done, caveats
 }

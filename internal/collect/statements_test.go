@@ -3,6 +3,8 @@ package collect
 import (
 	"context"
 	"maps"
+	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -209,6 +211,51 @@ func TestStatementsReset(t *testing.T) {
 	}
 	exec(t, app, "select pg_stat_statements_reset(0, 0, "+id+")")
 	wantCaveat(t, cut(t, r), "disappeared")
+}
+
+// The gate that closes on broken statistics goes by how the caveat begins, also
+// when the whole set cuts the window.
+func TestStatisticsBrokenInASet(t *testing.T) {
+	target := database(t, "create table items (id int)")
+	app := open(t, target)
+	set := Open(t.Context(), target, newNoted())
+	defer set.Close()
+	set.Cut(t.Context(), &evidence.Window{})
+	exec(t, app, "select id from items", "select pg_stat_statements_reset()")
+	var w evidence.Window
+	set.Cut(t.Context(), &w)
+	if !slices.ContainsFunc(w.Caveats, func(c string) bool {
+		return strings.HasPrefix(c, evidence.StatisticsBroken+"statements: somebody reset")
+	}) {
+		t.Errorf("caveats %q", w.Caveats)
+	}
+}
+
+// A server that keeps a hundred entries evicts when three hundred come.
+func TestStatementsEvictedForReal(t *testing.T) {
+	t.Parallel()
+	c, err := pg.Start(t.Context(), pg.Options{
+		BinDir: os.Getenv("SCALECHECK_TEST_POSTGRES"), Throwaway: true,
+		Settings: map[string]string{"pg_stat_statements.max": "100", "fsync": "off", "shared_buffers": "16MB"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Stop(context.Background()) })
+	cfg, err := ParseDatabase(c.TestDatabase(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	target := &Target{Database: cfg}
+	app := open(t, target)
+	r, _ := start(t, Statements, target)
+	for i := range 300 {
+		exec(t, app, "select 1 as a"+strings.Repeat(", 1", i))
+	}
+	w := cut(t, r)
+	if len(w.Caveats) == 0 || !strings.HasPrefix(w.Caveats[0], evidence.StatisticsBroken) || !strings.Contains(w.Caveats[0], "evicted") {
+		t.Errorf("caveats %q", w.Caveats)
+	}
 }
 
 func TestStatementsOfVersion13(t *testing.T) {
