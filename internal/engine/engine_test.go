@@ -75,7 +75,7 @@ func (r *recorder) count(match func(Result) bool) (n int) {
 	return n
 }
 
-func parse(t *testing.T, text string) *scenarios.Scenario {
+func parse(t testing.TB, text string) *scenarios.Scenario {
 	t.Helper()
 	s, err := scenarios.Parse("test.yaml", []byte("version: 1\nname: test\n"+text))
 	if err != nil {

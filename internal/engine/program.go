@@ -3,6 +3,7 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"net/textproto"
 	"net/url"
 	"slices"
@@ -25,6 +26,8 @@ type program struct {
 	slots     []slot           // one for each of its variables
 	endpoints []endpoint
 	personas  []persona
+	origin    string      // of base, "http://host:port"
+	prefix    string      // of base: the path that it may have
 	headers   []namedText // of every request
 	paths     []path
 }
@@ -42,7 +45,10 @@ type slot struct {
 type endpoint struct {
 	route, method string
 	path          text
-	headers       []namedText
+	blank         *http.Request // what is the same in all
+	plain         bool          // see isPlain
+	static        http.Header   // the same for all
+	dynamic       []namedText   // the rest of the header
 	json, body    text
 	form          []namedText
 	hasForm       bool
@@ -83,6 +89,17 @@ type part struct {
 	slot int // -1: lit
 }
 
+// literal returns the text if it has no variables.
+func (t text) literal() (string, bool) {
+	switch {
+	case len(t) == 0:
+		return "", true
+	case len(t) == 1 && t[0].slot == -1:
+		return t[0].lit, true
+	}
+	return "", false
+}
+
 // uniqueSlot stands for ${unique} in a text.
 const uniqueSlot = -2
 
@@ -99,7 +116,7 @@ func compile(o Options) (*program, error) {
 	if err != nil {
 		return nil, fmt.Errorf("engine: %w", err)
 	}
-	c := &compiler{p: &program{model: model, base: base, perUserIP: s.ClientIP == scenarios.PerUser, timeout: s.Timeout}, slot: map[string]int{}}
+	c := &compiler{p: &program{model: model, base: base, origin: base.Scheme + "://" + base.Host, prefix: base.EscapedPath(), perUserIP: s.ClientIP == scenarios.PerUser, timeout: s.Timeout}, slot: map[string]int{}}
 	if c.p.timeout == 0 {
 		c.p.timeout = scenarios.DefaultTimeout
 	}
@@ -199,9 +216,25 @@ func (c *compiler) endpoint(e *scenarios.Endpoint) endpoint {
 	out := endpoint{
 		route: e.Route(), method: e.Method,
 		path: c.text(e.Path, false), json: c.text(e.JSON, false), body: c.text(e.Body, false),
-		headers: c.header(e.Header), hasForm: e.Form != nil,
-		expect: e.Expect,
+		hasForm: e.Form != nil, expect: e.Expect,
+		static: http.Header{"User-Agent": {userAgent}},
+		blank:  &http.Request{Method: e.Method, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1},
 	}
+	switch {
+	case out.json != nil:
+		out.static["Content-Type"] = []string{"application/json"}
+	case out.hasForm:
+		out.static["Content-Type"] = []string{"application/x-www-form-urlencoded"}
+	}
+	for _, f := range slices.Concat(c.p.headers, c.header(e.Header)) {
+		out.dynamic = slices.DeleteFunc(out.dynamic, func(d namedText) bool { return d.name == f.name })
+		if v, ok := f.text.literal(); ok {
+			out.static[f.name] = []string{v}
+		} else {
+			out.dynamic = append(out.dynamic, f)
+		}
+	}
+	out.plain = isPlain(c.p.origin, c.p.prefix, out.path)
 	out.stay = slices.ContainsFunc(e.Expect.Status, func(s int) bool { return s/100 == 3 })
 	if !strings.HasPrefix(e.Path, "/") {
 		c.bad("endpoint %s: %q is no path", e.Name, e.Path)
@@ -232,7 +265,7 @@ func (c *compiler) endpoint(e *scenarios.Endpoint) endpoint {
 	needText(out.path)
 	needText(out.json)
 	needText(out.body)
-	for _, f := range slices.Concat(out.form, out.headers, c.p.headers) {
+	for _, f := range slices.Concat(out.form, out.dynamic) {
 		needText(f.text)
 	}
 	return out

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
@@ -14,6 +15,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 	"unicode/utf8"
@@ -43,19 +45,14 @@ func (u *user) send(load, ctx context.Context, endpoint int, intended time.Time,
 func (u *user) exchange(load, ctx context.Context, endpoint int, intended time.Time, sink Sink) Result {
 	e := &u.endpoints[endpoint]
 	r := Result{Endpoint: e.route, Method: e.method, Intended: intended, User: u.number, New: !u.sent}
-	u.stay = e.stay
 	u.request++
-	req, err := u.build(e)
-	if err == nil {
-		r.URL = req.URL.String()
-	}
+	target, text, err := u.url(e)
+	r.URL = text
 	if !u.limiter.Allow() && u.limiter.Wait(load) != nil {
 		r.Start = time.Now()
 		r.End, r.Err = r.Start, unsent
 		return r
 	}
-	within, cancel := context.WithTimeout(ctx, u.timeout.Duration())
-	defer cancel()
 	r.Start, u.sent = time.Now(), true
 	if sink != nil {
 		sink.Started(Start{r.Start, intended, r.New})
@@ -64,11 +61,13 @@ func (u *user) exchange(load, ctx context.Context, endpoint int, intended time.T
 		r.End, r.Err = r.Start, "bad request"
 		return r
 	}
-	resp, err := u.client.Do(req.WithContext(within))
+	within, cancel := context.WithDeadline(ctx, r.Start.Add(u.timeout.Duration()))
+	defer cancel()
+	resp, err := u.roundTrip(e, u.build(within, e, target))
 	if resp != nil {
 		r.Status = resp.StatusCode
 	}
-	var body []byte
+	var body *bytes.Buffer
 	if err == nil {
 		body, r.Bytes, err = u.read(resp, e)
 	}
@@ -83,6 +82,9 @@ func (u *user) exchange(load, ctx context.Context, endpoint int, intended time.T
 	default:
 		r.Err = u.take(e, body)
 	}
+	if body != nil {
+		buffers.Put(body)
+	}
 	return r
 }
 
@@ -95,24 +97,15 @@ const (
 	unsent = "unsent"
 )
 
-func (u *user) build(e *endpoint) (*http.Request, error) {
-	target, err := u.url(e)
-	if err != nil {
-		return nil, err
-	}
-	h := make(http.Header, 4)
-	h["User-Agent"] = []string{userAgent}
-	req := &http.Request{
-		Method: e.method, URL: target, Host: target.Host, Header: h,
-		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-	}
+// build returns the endpoint's request to target.
+func (u *user) build(ctx context.Context, e *endpoint, target *url.URL) *http.Request {
+	req := e.blank.WithContext(ctx)
+	req.URL, req.Host, req.Header = target, target.Host, u.header(e, u.cookies(target))
 	var body []byte
 	switch {
 	case e.json != nil:
-		h["Content-Type"] = []string{"application/json"}
 		body = u.appendText(nil, e.json, appendJSON)
 	case e.hasForm:
-		h["Content-Type"] = []string{"application/x-www-form-urlencoded"}
 		for _, f := range e.form {
 			if body != nil {
 				body = append(body, '&')
@@ -127,16 +120,29 @@ func (u *user) build(e *endpoint) (*http.Request, error) {
 		req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
 		req.Body, _ = req.GetBody()
 	}
+	return req
+}
+
+// header returns the endpoint's header with these cookies. It may be shared:
+// nobody changes the header of a request that is being sent.
+func (u *user) header(e *endpoint, cookies string) http.Header {
+	if u.ip == "" && cookies == "" && len(e.dynamic) == 0 {
+		return e.static
+	}
+	h := make(http.Header, len(e.static)+len(e.dynamic)+2)
 	if u.ip != "" {
 		h["X-Forwarded-For"] = []string{u.ip}
 	}
-	for _, f := range u.headers {
+	maps.Copy(h, e.static)
+	for _, f := range e.dynamic {
 		h[f.name] = []string{u.render(f.text)}
 	}
-	for _, f := range e.headers {
-		h[f.name] = []string{u.render(f.text)}
+	if own := h.Get("Cookie"); cookies != "" && own != "" {
+		h["Cookie"] = []string{own + "; " + cookies}
+	} else if cookies != "" {
+		h["Cookie"] = []string{cookies}
 	}
-	return req, nil
+	return h
 }
 
 // appendJSON appends s as the inside of a JSON string.
@@ -151,21 +157,25 @@ func appendJSON(b []byte, s string) []byte {
 
 var errTooLarge = errors.New("body too large")
 
+// buffers are for bodies that something looks at. What is kept of one is copied.
+var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
 // read reads the answer up to the ceiling. The body is returned only if
-// something looks at it.
-func (u *user) read(resp *http.Response, e *endpoint) (body []byte, n int64, err error) {
+// something looks at it; it goes back to buffers.
+func (u *user) read(resp *http.Response, e *endpoint) (body *bytes.Buffer, n int64, err error) {
 	// Closed before it is at its end, a body takes its connection along: that is
 	// what should happen to an answer that is too large.
 	defer resp.Body.Close()
-	limited := io.LimitReader(resp.Body, u.limits.BodyBytes+1)
+	limited := io.LimitedReader{R: resp.Body, N: u.limits.BodyBytes + 1}
 	if len(e.extract) > 0 || len(e.checks) > 0 || e.expect.Contains != "" {
-		body, err = io.ReadAll(limited)
-		n = int64(len(body))
+		body = buffers.Get().(*bytes.Buffer)
+		body.Reset()
+		n, err = body.ReadFrom(&limited)
 	} else {
-		n, err = io.Copy(io.Discard, limited)
+		n, err = io.Copy(io.Discard, &limited)
 	}
 	if n > u.limits.BodyBytes {
-		return nil, u.limits.BodyBytes, errTooLarge
+		return body, u.limits.BodyBytes, errTooLarge
 	}
 	return body, n, err
 }
@@ -179,14 +189,14 @@ func expected(e *endpoint, status int) bool {
 
 // take checks the answer and extracts variables from it. It returns the
 // failed check, or "".
-func (u *user) take(e *endpoint, body []byte) string {
-	if e.expect.Contains != "" && !bytes.Contains(body, []byte(e.expect.Contains)) {
+func (u *user) take(e *endpoint, body *bytes.Buffer) string {
+	if e.expect.Contains != "" && !bytes.Contains(body.Bytes(), []byte(e.expect.Contains)) {
 		return "check: body"
 	}
 	if len(e.checks)+len(e.extract) == 0 {
 		return ""
 	}
-	doc := gjson.ParseBytes(body)
+	doc := gjson.ParseBytes(body.Bytes())
 	for _, c := range e.checks {
 		found := false
 		each(doc, c.path, func(v gjson.Result) bool {

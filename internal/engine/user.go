@@ -15,14 +15,13 @@ type user struct {
 	*walker
 	number  int
 	rng     *rand.Rand
-	client  http.Client
+	jar     http.CookieJar // nil: no cookie has been set
 	ip      string
 	unique  string  // what ${unique} is
 	vars    []value // by slot
 	bound   []bound // values that the session comes back to
 	request uint32  // number of the request that variables are drawn for
 	sent    bool    // anything at all
-	stay    bool    // where a redirect leads is not asked for
 	trail   trail   // to recognise paths by
 }
 
@@ -39,7 +38,6 @@ type value struct {
 func (w *walker) newUser(number int) *user {
 	u := &user{walker: w, number: number, rng: stream(w.seed, number), vars: make([]value, len(w.slots))}
 	u.unique = w.unique + "-" + strconv.Itoa(number)
-	u.client = http.Client{Transport: w.transport, Jar: newJar(), CheckRedirect: u.checkRedirect}
 	if w.perUserIP {
 		u.ip = address(number)
 	}

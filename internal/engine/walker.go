@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -29,13 +28,7 @@ type walker struct {
 	draw      *draw
 }
 
-var (
-	errRedirect = errors.New("redirect refused")
-	errHost     = errors.New("host not allowed")
-	errHops     = errors.New("too many redirects")
-)
-
-const maxRedirects = 10 // as net/http has it
+var errHost = errors.New("host not allowed")
 
 func newWalker(o Options) (*walker, error) {
 	p, err := compile(o)
@@ -106,38 +99,4 @@ func (w *walker) allowed(addr string) bool {
 	return slices.ContainsFunc(w.hosts, func(h string) bool {
 		return h == addr || h == host || h == "["+host+"]"
 	})
-}
-
-// checkRedirect is http.Client's. Each hop is a request and pays for itself at
-// the rate ceiling.
-func (u *user) checkRedirect(r *http.Request, via []*http.Request) error {
-	if u.stay {
-		return http.ErrUseLastResponse
-	}
-	if len(via) >= maxRedirects {
-		return errHops
-	}
-	if r.URL.Scheme != "http" && r.URL.Scheme != "https" || !u.allowed(scenarios.HostPort(r.URL)) {
-		return errRedirect
-	}
-	if err := u.limiter.Wait(r.Context()); err != nil {
-		return context.DeadlineExceeded // or would be; rate's own error wraps nothing
-	}
-	return nil
-}
-
-var inQuery = strings.NewReplacer("+", "%2B", "&", "%26", "=", "%3D")
-
-// url returns where the endpoint's request goes, with the values of the
-// current request.
-func (u *user) url(e *endpoint) (*url.URL, error) {
-	b := append([]byte(nil), u.base.Scheme...)
-	b = append(b, "://"...)
-	b = append(b, u.base.Host...)
-	b = append(b, u.base.EscapedPath()...)
-	b = u.appendText(b, e.path, func(b []byte, v string) []byte {
-		// As for a path, and what has a meaning in a query as well.
-		return append(b, inQuery.Replace(url.PathEscape(v))...)
-	})
-	return url.Parse(string(b))
 }
