@@ -202,6 +202,17 @@ type Table struct {
 	Analyzed *time.Time `json:"analyzed,omitempty"`       // likewise
 	Columns  []string   `json:"columns,omitempty"`
 	Indexes  []Index    `json:"indexes,omitempty"`
+
+	ForeignKeys []ForeignKey `json:"foreign_keys,omitempty"`
+}
+
+// A ForeignKey is a reference from the table that has it to another one.
+type ForeignKey struct {
+	Name       string   `json:"name"`
+	Columns    []string `json:"columns"`    // of the table that has it
+	Schema     string   `json:"schema"`     // of the table that it refers to
+	Table      string   `json:"table"`      // likewise
+	Referenced []string `json:"referenced"` // columns of that table, in the order of Columns
 }
 
 // An Index is one of a table's.

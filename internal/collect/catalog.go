@@ -62,6 +62,20 @@ join pg_am m on m.oid = c.relam
 where i.indrelid = any($1)
 order by i.indrelid, c.relname`
 
+const foreignKeysSQL = `select /* scalecheck */
+	k.conrelid,
+	k.conname::text,
+	array(select a.attname::text from unnest(k.conkey) with ordinality c(n, i) join pg_attribute a on a.attrelid = k.conrelid and a.attnum = c.n order by c.i),
+	n.nspname::text,
+	c.relname::text,
+	array(select a.attname::text from unnest(k.confkey) with ordinality f(n, i) join pg_attribute a on a.attrelid = k.confrelid and a.attnum = f.n order by f.i)
+from pg_constraint k
+join pg_class c on c.oid = k.confrelid
+join pg_namespace n on n.oid = c.relnamespace
+where k.contype = 'f'
+	and k.conrelid = any($1)
+order by k.conrelid, k.conname`
+
 // pg_total_relation_size waits for exclusive locks, as a migration or VACUUM FULL
 // has them; what the planner knows does not, but is as old as the last VACUUM.
 const sizesSQL = `select /* scalecheck */
@@ -70,7 +84,7 @@ const sizesSQL = `select /* scalecheck */
 	pg_relation_size(oid)::float8 / current_setting('block_size')::float8
 from unnest($1::oid[]) oid`
 
-// readCatalog returns the tables, largest first, and their indexes.
+// readCatalog returns the tables, largest first, with their indexes and foreign keys.
 func readCatalog(ctx context.Context, c *pgx.Conn) ([]evidence.Table, error) {
 	var out []evidence.Table
 	var oids []uint32
@@ -101,6 +115,18 @@ func readCatalog(ctx context.Context, c *pgx.Conn) ([]evidence.Table, error) {
 		i.Definition = evidence.RedactDefinition(i.Definition)
 		t.Indexes = append(t.Indexes, i)
 		i.Columns, i.Include = nil, nil
+		return nil
+	}); err != nil {
+		return nil, err
+	}
+	if rows, err = c.Query(ctx, foreignKeysSQL, oids); err != nil {
+		return nil, err
+	}
+	var k evidence.ForeignKey
+	if _, err := pgx.ForEachRow(rows, []any{&oid, &k.Name, &k.Columns, &k.Schema, &k.Table, &k.Referenced}, func() error {
+		t := &out[at[oid]]
+		t.ForeignKeys = append(t.ForeignKeys, k)
+		k.Columns, k.Referenced = nil, nil
 		return nil
 	}); err != nil {
 		return nil, err

@@ -98,7 +98,7 @@ func TestCatalog(t *testing.T) {
 		"insert into shop.orders select n, n % 10, now(), 'open' from generate_series(1, 5000) n",
 		"create index by_customer on shop.orders (customer, at desc) include (state)",
 		"create unique index open_ones on shop.orders (lower(state), id) where state = 'open'",
-		"create table empty ()", "create temp table ours (id int)", "vacuum analyze shop.orders")
+		"create table empty (of bigint references shop.orders on delete cascade)", "create temp table ours (id int)", "vacuum analyze shop.orders")
 	target = as(t, target)
 	_, n := start(t, Tables, target)
 	if len(n.missing) > 0 {
@@ -113,6 +113,10 @@ func TestCatalog(t *testing.T) {
 	}
 	if empty := n.catalog[1]; empty.Analyzed != nil || empty.Never != (version(t) >= 14) {
 		t.Errorf("never analyzed: %+v", empty)
+	}
+	wantKey := []evidence.ForeignKey{{Name: "empty_of_fkey", Columns: []string{"of"}, Schema: "shop", Table: "orders", Referenced: []string{"id"}}}
+	if d := cmp.Diff(wantKey, n.catalog[1].ForeignKeys); d != "" {
+		t.Errorf("foreign keys (-want +got):\n%s", d)
 	}
 	// The statistics of rows come to the server a moment after the statement.
 	got.Bytes, got.Pages, got.Toast, got.Live, got.Changed, got.Vacuumed, got.Analyzed = 0, 0, 0, 0, 0, nil, nil
