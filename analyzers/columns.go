@@ -11,7 +11,7 @@ import (
 // columns are those of one table that a statement compares or sorts by.
 type columns struct {
 	equal  []string // compared with =, IN, = ANY
-	ranged []string // with <, >, BETWEEN, LIKE
+	ranged []string // with <, >, BETWEEN
 	sorted []string // ORDER BY, in order; empty when it sorts by anything else too
 	desc   []bool   // of sorted
 }
@@ -50,12 +50,17 @@ func (c columns) keySQL() []string {
 // operators, punctuation.
 var token = regexp.MustCompile(`"(?:[^"]|"")+"|[\p{L}_][\p{L}\p{N}_$]*|\$\d+|[<>=!~]+|[^\s]`)
 
-// columnsOf reads from the statement's text which of the table's columns it
-// filters and sorts by. The text has no literals (evidence.Redact), which makes
-// a tokenizer enough: what it misses is a finding not made, never one made up.
-func columnsOf(text string, t evidence.Table) columns {
+// words returns the statement's tokens, folded as PostgreSQL folds them. The
+// text has no literals (evidence.Redact), which makes a tokenizer enough.
+func words(text string) []string {
 	ts := token.FindAllString(text, -1)
 	fold(ts)
+	return ts
+}
+
+// columnsOf reads from the statement's tokens which of the table's columns it
+// filters and sorts by. What it misses is a finding not made, never one made up.
+func columnsOf(ts []string, t evidence.Table) columns {
 	var c columns
 	if len(ts) == 0 || !slices.Contains(ts, t.Name) {
 		return c
@@ -74,7 +79,7 @@ func columnsOf(text string, t evidence.Table) columns {
 			c.equal = include(c.equal, col)
 		} else if op == "in" {
 			c.equal = include(c.equal, col)
-		} else if slices.Contains([]string{"<", ">", "<=", ">=", "between", "like"}, op) {
+		} else if slices.Contains([]string{"<", ">", "<=", ">=", "between"}, op) {
 			c.ranged = include(c.ranged, col)
 		}
 		i = next - 1

@@ -5,11 +5,11 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/scalecheck/scalecheck/analyzers/capacity"
 	"github.com/scalecheck/scalecheck/evidence"
 )
 
-// MissingIndex finds statements that read a whole table to return a little of it.
+// MissingIndex finds statements that read far more of a table than an index would
+// make them.
 var MissingIndex = &Analyzer{
 	Name:  "missing-index",
 	Needs: []evidence.Kind{evidence.Statements, evidence.Tables},
@@ -21,113 +21,217 @@ a millisecond. The cost grows with the table, and it is paid at every call. Soon
 every request that sends the statement waits for a processor, and so does every
 other request on the machine.
 
+Two relatives look healthier in a plan. An index on one of the compared columns
+finds everything about it, and the rest is thrown away row by row. And a foreign
+key without an index on the side that refers makes every DELETE of a parent read
+all of its possible children, in a trigger that no plan shows.
+
 How to confirm it by hand:
 
-    EXPLAIN (ANALYZE, BUFFERS) SELECT …;         -- "Seq Scan", many rows removed by filter
+    EXPLAIN (ANALYZE, BUFFERS) SELECT …;         -- "Seq Scan", many rows removed by filter;
+                                                 -- of a DELETE: "Trigger for constraint … time="
     SELECT seq_scan, seq_tup_read, idx_scan
     FROM   pg_stat_user_tables
     WHERE  relname = '…';                        -- grows with every call
 
 What to do: create an index whose first columns are the ones compared with "=",
-followed by the column that is sorted or compared with "<" or ">". On a busy
-server build it with CREATE INDEX CONCURRENTLY.
+followed by the column that is sorted or compared with "<" or ">"; for a foreign
+key, on the columns that refer. On a busy server build it with CREATE INDEX
+CONCURRENTLY.
 
 When it is wrong: the statement needs most of the table anyway (an aggregate over
-everything), or the index is there and the planner does not use it, for which
-statistics or settings are to blame. The statement's columns are read from its
+everything). The statement's columns are read from its
 text, not from a plan: look at the plan before you build.`,
 }
 
-const (
-	// minPages: reading fewer pages (of 8 kB) in a row costs about as much as
-	// the few random ones of an index look-up (seq_page_cost 1 against
-	// random_page_cost 4, and three or four levels).
-	minPages = 100
-	// wholeTable: the part of a table's pages that one call must touch to count
-	// as reading it whole. A scan with LIMIT stops half way on average.
-	wholeTable = 0.5
-	// selective: the part of the rows read above which PostgreSQL would scan
-	// anyway. With default costs the planner turns to a scan at about a tenth.
-	selective = 0.1
-)
-
+// A table's statements are held against three ideals: a scan of the whole table
+// that an index would spare, an index that finds too much, and a foreign key whose
+// side that refers has none.
 func missingIndex(p *Pass) {
-	for _, s := range p.Window.Statements {
-		if s.Own || s.Calls < 1 {
+	seen := map[string]bool{}
+	for s := range p.scans() {
+		if seen[s.ID] || len(s.cols.equal)+len(s.cols.ranged) == 0 || served(s.table, s.cols) || forcedGeneric(p, s) {
 			continue
 		}
-		text := p.Run.Text(s.ID)
-		blocks := (s.Hit + s.Read) / s.Calls
-		for _, t := range p.Run.Catalog {
-			cols := columnsOf(text, t)
-			if len(cols.equal)+len(cols.ranged) == 0 || t.Pages < minPages {
-				continue
-			}
-			io := tableIO(p.Window, t)
-			if io == nil || blocks < wholeTable*t.Pages || io.SeqScans < wholeTable*s.Calls {
-				continue
-			}
-			rows := s.Rows / s.Calls
-			if rows > selective*t.Rows || served(t, cols) {
-				continue
-			}
-			p.Report(missingIndexFinding(p, s, t, *io, cols, text))
-			break // one table a statement
+		seen[s.ID] = true // one table a statement
+		p.Report(wholeTableFinding(p, s))
+	}
+	for s := range p.ours() {
+		if seen[s.ID] {
+			continue
+		}
+		if t, cols, ok := overread(p, s); ok {
+			p.Report(overreadFinding(p, s, t, cols))
+		} else if t, k, ok := unindexedReference(p, s); ok {
+			p.Report(referenceFinding(p, s, t, k))
 		}
 	}
 }
 
-func missingIndexFinding(p *Pass, s evidence.Statement, t evidence.Table, io evidence.TableIO, cols columns, text string) Finding {
-	claim := func(k capacity.Key) float64 {
-		if k.Statement == s.ID {
-			return 1
-		}
-		return 0
-	}
-	blame := p.Step.Blame(claim)
-	bound := capacity.CPU
-	if classes := p.Step.ByClass(s.ID); classes[capacity.ClassIO] > classes[capacity.ClassCPU]+classes[capacity.ClassQueue] {
-		bound = capacity.IO
-	}
-	// Parallel workers count a scan each; other statements may scan the table too.
-	read := min(t.Rows, io.SeqRows/s.Calls)
-	endpoint := heaviest(p.Step, claim)
-	table := qualified(t.Schema, t.Name)
-	return Finding{
-		Bound:   bound,
-		Subject: Subject{Kind: Query, Name: text, Endpoint: endpoint, Statement: s.ID, Detail: table},
-		Message: fmt.Sprintf("each call reads about %.0f rows of %s to return %.1f; %.0f calls a second",
-			read, table, s.Rows/s.Calls, s.Calls/float64(p.Window.Length)),
-		Load: blame.Load, Share: blame.Share,
-		Exhibits: []Exhibit{
-			{"rows read by one call", read, "rows", "pg_stat_user_tables"},
-			{"rows returned by one call", s.Rows / s.Calls, "rows", "pg_stat_statements"},
-			{"blocks touched by one call", (s.Hit + s.Read) / s.Calls, "blocks", "pg_stat_statements"},
-			{"pages of the table", t.Pages, "blocks", "pg_class"},
-			{"calls", s.Calls / float64(p.Window.Length), "1/s", "pg_stat_statements"},
-			{"mean execution time", s.Seconds / s.Calls, "s", "pg_stat_statements"},
-			{"share of all processor time", blame.CPU, "share", "schedstat, pg_stat_activity"},
-		},
-		Remedy: &Remedy{
-			Title: fmt.Sprintf("an index on %s (%s)", table, strings.Join(cols.key(), ", ")),
-			SQL:   fmt.Sprintf("CREATE INDEX CONCURRENTLY ON %s (%s);", quoted(t.Schema, t.Name), strings.Join(cols.keySQL(), ", ")),
-		},
-		Caveats: []string{"the columns are read from the statement's text; check the plan, and what the index costs writes, on a clone first"},
+const fromText = "the columns are read from the statement's text; check the plan, and what the index costs writes, on a clone first"
+
+func wholeTableFinding(p *Pass, s scan) Finding {
+	f := p.query(s.Statement, statement(s.ID))
+	table := qualified(s.table.Schema, s.table.Name)
+	f.Subject.Detail = table
+	f.Message = fmt.Sprintf("each call reads about %.0f rows of %s to return %.1f; %.0f calls a second",
+		s.rowsRead(), table, s.Rows/s.Calls, s.Calls/float64(p.Window.Length))
+	f.Exhibits = append(s.exhibits(), f.Exhibits...)
+	f.Remedy = indexOn(s.table, s.cols.key(), s.cols.keySQL())
+	f.Caveats = []string{fromText}
+	return f
+}
+
+func indexOn(t evidence.Table, key, sql []string) *Remedy {
+	return &Remedy{
+		Title: fmt.Sprintf("an index on %s (%s)", qualified(t.Schema, t.Name), strings.Join(key, ", ")),
+		SQL:   fmt.Sprintf("CREATE INDEX CONCURRENTLY ON %s (%s);", quoted(t.Schema, t.Name), strings.Join(sql, ", ")),
 	}
 }
 
 // served reports whether an index already begins with a column that the
 // statement compares: then the plan is the question, not the index.
 func served(t evidence.Table, cols columns) bool {
-	for _, ix := range t.Indexes {
-		if !ix.Valid || ix.Partial || len(ix.Columns) == 0 {
+	return slices.ContainsFunc(t.Indexes, func(ix evidence.Index) bool {
+		return ix.Valid && !ix.Partial && begins(ix, cols)
+	})
+}
+
+func begins(ix evidence.Index, cols columns) bool {
+	return len(ix.Columns) > 0 && (slices.Contains(cols.equal, ix.Columns[0]) || slices.Contains(cols.ranged, ix.Columns[0]))
+}
+
+// overreads: with an index that serves the whole condition a row costs at most a
+// block of the table and a few of the index. Ten times that is another index's
+// work, and no rounding.
+const overreads = 10
+
+// overread reports a table of which the statement finds far more by an index
+// than it returns, and the columns of the index that would find only that.
+func overread(p *Pass, s evidence.Statement) (evidence.Table, columns, bool) {
+	text := words(p.Run.Text(s.ID))
+	rows, blocks := s.Rows/s.Calls, (s.Hit+s.Read)/s.Calls
+	// Groups, OFFSET and joins read more than they return with any index.
+	if blocks < minPages || blocks < overreads*(rows+overreads) || aggregates(text) || skips(text) || joins(text) || at(text, 0) == "insert" {
+		return evidence.Table{}, columns{}, false
+	}
+	for _, t := range p.Run.Catalog {
+		io := tableIO(p.Window, t)
+		if io == nil || t.Pages < minPages || io.IndexScans < wholeTable*s.Calls || !slices.Contains(text, t.Name) {
 			continue
 		}
-		if slices.Contains(cols.equal, ix.Columns[0]) || slices.Contains(cols.ranged, ix.Columns[0]) {
+		cols := columnsOf(text, t)
+		key := cols.key()
+		// What the scans of all statements fetch is the most that this one's can have.
+		fetched := io.IndexRows / s.Calls
+		if len(cols.equal) == 0 || fetched < minPages || fetched < overreads*(rows+1) || covers(t, key) {
+			continue
+		}
+		return t, cols, true
+	}
+	return evidence.Table{}, columns{}, false
+}
+
+// covers reports whether an index has all columns of the key in front, those
+// compared with "=" in any order.
+func covers(t evidence.Table, key []string) bool {
+	return slices.ContainsFunc(t.Indexes, func(ix evidence.Index) bool {
+		if !ix.Valid || ix.Partial || len(ix.Columns) < len(key) {
+			return false
+		}
+		for _, c := range ix.Columns[:len(key)] {
+			if !slices.Contains(key, c) {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+func overreadFinding(p *Pass, s evidence.Statement, t evidence.Table, cols columns) Finding {
+	f := p.query(s, statement(s.ID))
+	table := qualified(t.Schema, t.Name)
+	f.Subject.Detail = table
+	f.Message = fmt.Sprintf("each call touches %.0f blocks of %s by an index to return %.1f rows: the index serves only part of the condition; %.0f calls a second",
+		(s.Hit+s.Read)/s.Calls, table, s.Rows/s.Calls, s.Calls/float64(p.Window.Length))
+	f.Remedy = indexOn(t, cols.key(), cols.keySQL())
+	f.Caveats = []string{fromText}
+	return f
+}
+
+// unindexedReference reports the table that is read whole, for each row that the
+// statement deletes, to see whether it refers to that row, and the foreign key
+// that makes PostgreSQL do so. The check is a trigger's: its blocks are in the
+// statement's counters, the statement's own plan shows nothing.
+func unindexedReference(p *Pass, s evidence.Statement) (evidence.Table, evidence.ForeignKey, bool) {
+	text := words(p.Run.Text(s.ID))
+	for _, t := range p.Run.Catalog {
+		if t.Pages < minPages || s.Rows < 1 {
+			continue
+		}
+		for _, k := range t.ForeignKeys {
+			io := tableIO(p.Window, t)
+			if io == nil || !removes(text, k) || io.SeqScans < wholeTable*s.Rows || s.Hit+s.Read < wholeTable*t.Pages*s.Rows {
+				continue
+			}
+			if !served(t, columns{equal: k.Columns}) {
+				return t, k, true
+			}
+		}
+	}
+	return evidence.Table{}, evidence.ForeignKey{}, false
+}
+
+// removes reports whether the statement deletes rows that the key refers to, or
+// gives them another key.
+func removes(ts []string, k evidence.ForeignKey) bool {
+	parent := evidence.Table{Schema: k.Schema, Name: k.Table, Columns: k.Referenced}
+	for i, t := range ts {
+		if t != k.Table {
+			continue
+		}
+		start := i
+		if at(ts, i-1) == "." {
+			if at(ts, i-2) != k.Schema {
+				continue
+			}
+			start = i - 2
+		}
+		if at(ts, start-1) == "only" {
+			start--
+		}
+		if at(ts, start-1) == "from" && at(ts, start-2) == "delete" {
 			return true
+		}
+		if at(ts, start-1) != "update" {
+			continue
+		}
+		for j := range ts {
+			if col, next := column(ts, j, parent, aliases(ts, parent)); col != "" && at(ts, next) == "=" && assigned(ts, j) {
+				return true
+			}
 		}
 	}
 	return false
+}
+
+func referenceFinding(p *Pass, s evidence.Statement, t evidence.Table, k evidence.ForeignKey) Finding {
+	f := p.query(s, statement(s.ID))
+	table := qualified(t.Schema, t.Name)
+	f.Subject.Detail = table
+	f.Message = fmt.Sprintf("for each row removed from %s all %.0f rows of %s are read, to see which refer to it; %.1f rows a second",
+		qualified(k.Schema, k.Table), t.Rows, table, s.Rows/float64(p.Window.Length))
+	f.Exhibits = append([]Exhibit{
+		{"blocks touched for one removed row", (s.Hit + s.Read) / s.Rows, "blocks", "pg_stat_statements"},
+		{"pages of the table", t.Pages, "blocks", "pg_class"},
+	}, f.Exhibits...)
+	var sql []string
+	for _, c := range k.Columns {
+		sql = append(sql, quoteIdent(c))
+	}
+	f.Remedy = indexOn(t, k.Columns, sql)
+	f.Caveats = []string{"the check is named by the foreign key " + k.Name + ", not seen in a plan: EXPLAIN ANALYZE shows it as the time of a trigger"}
+	return f
 }
 
 func tableIO(w evidence.Window, t evidence.Table) *evidence.TableIO {

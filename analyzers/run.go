@@ -14,6 +14,7 @@ import (
 // All lists the analyzers, most specific first: of two that claim the same
 // requests with the same weight, the earlier one is printed first.
 var All = []*Analyzer{
+	IndexUnused,
 	MissingIndex,
 	NPlusOne,
 	TransactionConflicts,
