@@ -14,7 +14,11 @@ import (
 // All lists the analyzers, most specific first: of two that claim the same
 // requests with the same weight, the earlier one is printed first.
 var All = []*Analyzer{
+	UnindexableSearch,
+	DeepOffset,
 	IndexUnused,
+	JITOverhead,
+	DiskSpill,
 	MissingIndex,
 	NPlusOne,
 	TransactionConflicts,
@@ -25,6 +29,7 @@ var All = []*Analyzer{
 	SmallPool,
 	StarvedServer,
 	BlockingSideEffect,
+	AnalyticsInOLTP,
 	QueueBacklog,
 	BusiestStation,
 }

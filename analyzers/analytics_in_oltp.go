@@ -1,0 +1,92 @@
+package analyzers
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/scalecheck/scalecheck/analyzers/capacity"
+	"github.com/scalecheck/scalecheck/evidence"
+)
+
+// AnalyticsInOLTP finds reports that take the machine from the pages.
+var AnalyticsInOLTP = &Analyzer{
+	Name:  "analytics-in-oltp",
+	Needs: []evidence.Kind{evidence.Statements, evidence.Footprints},
+	Run:   analyticsInOLTP,
+	Doc: `a report over many rows runs beside the pages and slows all of them
+
+A GROUP BY over months of events takes seconds of a processor, and parallel workers
+make that several processors. It is rarely asked for, so that no list of frequent
+statements has it, and while it runs every other request queues: the slow pages are
+the victims, and looking at them finds nothing.
+
+How to confirm it by hand: watch the slow pages with and without the report, and
+
+    SELECT calls, mean_exec_time, total_exec_time, shared_blks_hit + shared_blks_read AS blocks, query
+    FROM   pg_stat_statements ORDER BY total_exec_time DESC LIMIT 5;
+
+What to do: compute it once, not per visitor: a rollup table kept by a job, or a
+materialized view. Run what must be live on a replica, or with few workers
+(max_parallel_workers_per_gather = 0) and a limit on how many run at once.
+
+When it is wrong: the aggregate is what the application is for; then it needs a machine
+of its own.`,
+}
+
+const (
+	// report: what touches a thousand blocks (8 MB) reads a part of the database,
+	// not a page of a list.
+	report = 1000
+	// reporting: the part of all used processor time that is enough to be the reason
+	// why others wait.
+	reporting = 0.3
+	// rare: reports are asked for by few of the requests. What every fifth request
+	// needs is the application itself.
+	rare = 0.2
+)
+
+func analyticsInOLTP(p *Pass) {
+	for s := range p.ours() {
+		text := words(p.Run.Text(s.ID))
+		claim := statement(s.ID)
+		if !aggregates(text) || (s.Hit+s.Read)/s.Calls < report || s.Calls > rare*float64(p.Step.Requests) || p.Step.Blame(claim).CPU < reporting {
+			continue
+		}
+		victims := victimsOf(p, s.ID)
+		if len(victims) == 0 {
+			continue
+		}
+		f := p.query(s, claim)
+		f.Message = fmt.Sprintf("%.1f calls a second, each over %.0f blocks, take %.0f %% of all processor time; the victims never send it: %s",
+			s.Calls/float64(p.Window.Length), (s.Hit+s.Read)/s.Calls, 100*p.Step.Blame(claim).CPU, list(victims))
+		f.Remedy = &Remedy{Title: "a rollup kept by a job or a materialized view, or a replica: out of the way of the pages"}
+		p.Report(f)
+	}
+}
+
+// victimsOf returns the endpoints that miss their objective and do not send the
+// statement, most requests in flight first.
+func victimsOf(p *Pass, id string) []string {
+	senders := map[string]bool{}
+	for _, f := range p.Run.Footprints {
+		senders[f.Endpoint] = slices.ContainsFunc(f.Statements, func(s evidence.FootprintStatement) bool { return s.ID == id })
+	}
+	var out []string
+	for _, e := range p.Step.Endpoints {
+		sends, probed := senders[e.Name]
+		if e.Status == capacity.Missed && probed && !sends {
+			out = append(out, e.Name)
+		}
+	}
+	return out
+}
+
+// list names the first three.
+func list(names []string) string {
+	const shown = 3
+	if len(names) <= shown {
+		return strings.Join(names, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(names[:shown], ", "), len(names)-shown)
+}
