@@ -36,6 +36,7 @@ import (
 	"github.com/scalecheck/scalecheck/reference-app/internal/platform/telemetry"
 	"github.com/scalecheck/scalecheck/reference-app/internal/platform/web"
 	"github.com/scalecheck/scalecheck/reference-app/internal/search"
+	"github.com/scalecheck/scalecheck/reference-app/internal/tenancy"
 )
 
 // Config is what an app needs to be told.
@@ -185,7 +186,9 @@ func start(ctx context.Context, c Config, on faults.Switches, s settings) (_ *Ap
 		accounts.CRM = crm
 	}
 	people := identity.New(a.web, enqueuer, mailer, sessions, accounts)
-	courses := catalog.New(a.web)
+	courses := catalog.New(a.web, catalog.Options{WholeCourses: on.WholeCourses})
+	activity := analytics.New(a.web)
+	conversations := messaging.New(a.web, people)
 	enrolments := enrol.New(a.web, enqueuer, courses)
 	views := content.Options{
 		ProgressPerItem:    on.ProgressPerItem,
@@ -193,26 +196,48 @@ func start(ctx context.Context, c Config, on faults.Switches, s settings) (_ *Ap
 		OneViewAtATime:     on.OneViewAtATime,
 		CountInAnyOrder:    on.CountInAnyOrder,
 		ReceiptBySentence:  on.ReceiptBySentence,
+		OneReadingPerUser:  on.OneReadingPerUser,
 	}
 	if on.LicenceInTransaction {
 		views.Licences = licences
 	}
 	items := content.New(a.web, enrolments, a.recorder, views)
-	assignments := assess.New(a.web, enqueuer, enrolments, people, a.recorder)
-	inboxes := notify.New(a.web, enqueuer, enrolments)
+	var grading assess.Options
+	if on.ActivityFromEvents {
+		grading.Activity = activity.FromEvents
+	}
+	assignments := assess.New(a.web, enqueuer, enrolments, people, a.recorder, grading)
+	inboxes := notify.New(a.web, enqueuer, enrolments, notify.Options{ArchivedByParameter: on.ArchivedByParameter})
+	widgets := map[string]dashboard.Widget{}
+	if on.FeedByOffset {
+		widgets["feed"] = activity.Feed
+	}
+	if on.MentionsByPattern {
+		widgets["mentions"] = conversations.Mentions
+	}
+	if on.CountReviews {
+		widgets["reviews"] = conversations.Reviews
+	}
+	if on.RankAlive {
+		widgets["ranks"] = assignments.Ranks
+	}
 	pages := &dashboard.Module{
 		Enrolments:  enrolments,
 		Catalog:     courses,
 		Content:     items,
 		Assignments: assignments,
 		Inboxes:     inboxes,
+		Widgets:     widgets,
 	}
-	router := web.NewRouter(sessions.Authenticate, log)
+	authenticate := sessions.Authenticate
+	if on.FlagsEachTime {
+		authenticate = tenancy.Flags{Pool: a.web, Log: log}.Authenticated(authenticate)
+	}
+	router := web.NewRouter(authenticate, log)
 	for _, module := range []interface{ Routes(*web.Router) }{
 		people, courses, enrolments, items, assignments, inboxes, pages,
 		forum.New(a.web, enrolments, people, a.recorder),
-		messaging.New(a.web, people),
-		analytics.New(a.web),
+		conversations, activity,
 		search.New(a.web),
 	} {
 		module.Routes(router)

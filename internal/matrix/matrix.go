@@ -117,6 +117,60 @@ var Cases = []Case{
 		},
 	},
 	{
+		Name: "fk-index", Args: []string{"--fault", "fk-index"}, About: "the delete, and the table that it reads for the foreign key",
+		Want: Want{
+			Status: "fail", Cause: "missing-index", Bounds: []string{"cpu"}, Kind: "query", Subject: "reading_events",
+			Statement: "delete from readings",
+		},
+	},
+	{
+		Name: "stale-stats", Args: []string{"--fault", "stale-stats"}, About: "the query on the table that was not analyzed",
+		Want: Want{
+			Status: "fail", Cause: "index-unused", Bounds: []string{"cpu"}, Kind: "query", Subject: "message_reviews",
+			Statement: "message_reviews",
+		},
+	},
+	{
+		Name: "generic-plan", Args: []string{"--fault", "generic-plan"}, About: "the query whose index is partial",
+		Want: Want{
+			Status: "fail", Cause: "index-unused", Bounds: []string{"cpu"}, Kind: "query", Subject: "notifications",
+			Statement: "from notifications",
+		},
+	},
+	{
+		Name: "disabled-index-scan", Args: []string{"--fault", "disabled-index-scan"}, About: "the setting",
+		Want: Want{Status: "fail", Cause: "index-unused", Bounds: []string{"cpu"}, Kind: "query", Subject: "enable_indexscan"},
+	},
+	{
+		Name: "jit-on-short-queries", Args: []string{"--fault", "jit-on-short-queries"}, About: "the setting",
+		Want: Want{Status: "fail", Cause: "jit-overhead", Bounds: []string{"cpu"}, Kind: "query", Subject: "jit"},
+	},
+	{
+		Name: "deep-offset", Args: []string{"--fault", "deep-offset"}, About: "the feed's query",
+		Want: Want{
+			Status: "fail", Cause: "deep-offset", Bounds: []string{"cpu"}, Kind: "query", Subject: "activity_events", Statement: "offset",
+		},
+	},
+	{
+		Name: "unindexable-search", Args: []string{"--fault", "unindexable-search"}, About: "the search for mentions",
+		Want: Want{
+			Status: "fail", Cause: "unindexable-search", Bounds: []string{"cpu"}, Kind: "query", Subject: "messages", Statement: "ilike",
+		},
+	},
+	{
+		Name: "disk-spill", Args: []string{"--fault", "disk-spill"}, About: "the ranking",
+		Want: Want{
+			Status: "fail", Cause: "disk-spill", Bounds: []string{"cpu", "io"}, Kind: "query", Subject: "grades", Statement: "rank()",
+		},
+	},
+	{
+		Name: "analytics-in-oltp", Args: []string{"--fault", "analytics-in-oltp"}, About: "the aggregate of the grades page",
+		Want: Want{
+			Status: "fail", Cause: "analytics-in-oltp", Bounds: []string{"cpu"}, Kind: "query", Subject: "activity_events",
+			Endpoint: "/api/v1/me/grades", Statement: "count(distinct user_id)",
+		},
+	},
+	{
 		Name: "none", Args: []string{"--fault", "none"}, About: "nothing",
 		Want: Want{Status: "pass"},
 	},

@@ -56,6 +56,24 @@ type Switches struct {
 	ShortConnections bool
 	// ContactInline makes registration wait for a CRM that limits its clients.
 	ContactInline bool
+	// OneReadingPerUser makes item views replace the user's reading.
+	OneReadingPerUser bool
+	// ArchivedByParameter makes the inbox ask for what is not archived.
+	ArchivedByParameter bool
+	// CountReviews puts the number of messages to be reviewed on the dashboard.
+	CountReviews bool
+	// FeedByOffset puts an activity feed on the dashboard.
+	FeedByOffset bool
+	// MentionsByPattern puts the number of mentions on the dashboard.
+	MentionsByPattern bool
+	// RankAlive puts the user's ranks on the dashboard.
+	RankAlive bool
+	// ActivityFromEvents puts everybody's activity on the grades page.
+	ActivityFromEvents bool
+	// WholeCourses makes the dashboard load courses with all their columns.
+	WholeCourses bool
+	// FlagsEachTime makes every request read its tenant's flags several times.
+	FlagsEachTime bool
 }
 
 // All faults, in the order in which they are described.
@@ -73,6 +91,17 @@ var All = []*Fault{
 	PerRowCommit,
 	ConnectionChurn,
 	ThrottledCRM,
+	FKIndex,
+	StaleStats,
+	GenericPlan,
+	DisabledIndexScan,
+	JIT,
+	DeepOffset,
+	UnindexableSearch,
+	DiskSpill,
+	AnalyticsInOLTP,
+	OverFetching,
+	CacheAbsent,
 }
 
 // Naive names the faults that a first version written in a hurry has all at once.
@@ -112,6 +141,11 @@ func On(fs []*Fault) Switches {
 		}
 	}
 	return s
+}
+
+// set is the statement that changes a setting for all sessions of the database.
+func set(name, value string) string {
+	return fmt.Sprintf("do $$ begin execute format('alter database %%I set %s = %%L', current_database(), '%s'); end $$", name, value)
 }
 
 // Apply runs the faults' statements against the database at dsn, all or none. The

@@ -55,23 +55,38 @@ func (m *Module) daily(r *web.Request) (web.Reply, error) {
 	if r.User.Role != web.Admin {
 		return web.Reply{}, web.Forbidden("for administrators only")
 	}
-	rows, err := m.pool.Query(r.Context(), selectDaily, rowsShown)
+	days, err := m.days(r.Context(), selectDaily)
 	if err != nil {
-		return web.Reply{}, fmt.Errorf("daily activity: %w", err)
-	}
-	type day struct {
-		Day    time.Time `json:"day"`
-		Kind   string    `json:"kind"`
-		Events int64     `json:"events"`
-		Users  int64     `json:"users"`
-	}
-	days, err := pgx.CollectRows(rows, pgx.RowToStructByPos[day])
-	if err != nil {
-		return web.Reply{}, fmt.Errorf("daily activity: %w", err)
+		return web.Reply{}, err
 	}
 	return web.OK(struct {
-		Days []day `json:"days"`
+		Days []Day `json:"days"`
 	}{days}), nil
+}
+
+// Day is what happened of one kind on one day.
+type Day struct {
+	Day    time.Time `json:"day"`
+	Kind   string    `json:"kind"`
+	Events int64     `json:"events"`
+	Users  int64     `json:"users"`
+}
+
+// FromEvents returns the last days' activity from the raw events.
+func (m *Module) FromEvents(ctx context.Context) ([]Day, error) {
+	return m.days(ctx, selectDailyFromEvents)
+}
+
+func (m *Module) days(ctx context.Context, sql string) ([]Day, error) {
+	rows, err := m.pool.Query(ctx, sql, rowsShown)
+	if err != nil {
+		return nil, fmt.Errorf("daily activity: %w", err)
+	}
+	days, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Day])
+	if err != nil {
+		return nil, fmt.Errorf("daily activity: %w", err)
+	}
+	return days, nil
 }
 
 // RollupWorker rolls today's events up.

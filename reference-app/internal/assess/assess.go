@@ -81,6 +81,12 @@ type People interface {
 	Names(ctx context.Context, ids []int64) (map[int64]string, error)
 }
 
+// Options switch between ways to do things.
+type Options struct {
+	// Activity returns everybody's activity, to be shown beside the grades; nil for none.
+	Activity func(context.Context) ([]analytics.Day, error)
+}
+
 // Module serves assignments and grades.
 type Module struct {
 	pool       *pgxpool.Pool
@@ -88,11 +94,12 @@ type Module struct {
 	enrolments Enrolments
 	people     People
 	recorder   *analytics.Recorder
+	options    Options
 }
 
 // New returns the module.
-func New(pool *pgxpool.Pool, enqueuer *jobs.Enqueuer, enrolments Enrolments, people People, recorder *analytics.Recorder) *Module {
-	return &Module{pool, enqueuer, enrolments, people, recorder}
+func New(pool *pgxpool.Pool, enqueuer *jobs.Enqueuer, enrolments Enrolments, people People, recorder *analytics.Recorder, o Options) *Module {
+	return &Module{pool, enqueuer, enrolments, people, recorder, o}
 }
 
 // Routes adds the module's endpoints.

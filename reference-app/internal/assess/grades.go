@@ -6,6 +6,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/scalecheck/scalecheck/reference-app/internal/analytics"
 	"github.com/scalecheck/scalecheck/reference-app/internal/platform/web"
 )
 
@@ -44,9 +45,16 @@ func (m *Module) myGrades(r *web.Request) (web.Reply, error) {
 	if err != nil {
 		return web.Reply{}, fmt.Errorf("grades: %w", err)
 	}
+	var activity []analytics.Day
+	if m.options.Activity != nil {
+		if activity, err = m.options.Activity(r.Context()); err != nil {
+			return web.Reply{}, err
+		}
+	}
 	return web.OK(struct {
-		Grades []grade `json:"grades"`
-	}{grades}), nil
+		Grades   []grade         `json:"grades"`
+		Activity []analytics.Day `json:"activity,omitempty"`
+	}{grades, activity}), nil
 }
 
 // gradebookPage is the number of students on one page of a gradebook.

@@ -63,13 +63,20 @@ type Section struct {
 	Title    string `json:"title"`
 }
 
+// Options switch between ways to do things.
+type Options struct {
+	// WholeCourses loads courses with all their columns, whatever is needed.
+	WholeCourses bool
+}
+
 // Module serves the catalogue.
 type Module struct {
-	pool *pgxpool.Pool
+	pool    *pgxpool.Pool
+	options Options
 }
 
 // New returns the module.
-func New(pool *pgxpool.Pool) *Module { return &Module{pool} }
+func New(pool *pgxpool.Pool, o Options) *Module { return &Module{pool, o} }
 
 // Routes adds the module's endpoints.
 func (m *Module) Routes(rt *web.Router) {
@@ -124,6 +131,9 @@ func (m *Module) Course(ctx context.Context, id int64) (Course, error) {
 
 // Titles returns courses' titles by id.
 func (m *Module) Titles(ctx context.Context, ids []int64) (map[int64]string, error) {
+	if m.options.WholeCourses {
+		return m.titlesOfWhole(ctx, ids)
+	}
 	rows, err := m.pool.Query(ctx, selectTitles, ids)
 	if err != nil {
 		return nil, fmt.Errorf("course titles: %w", err)

@@ -51,6 +51,9 @@ type Options struct {
 	Licences *peer.Client
 	// ReceiptBySentence records what was shown sentence by sentence.
 	ReceiptBySentence bool
+	// OneReadingPerUser keeps what a user reads as one reading, which the next
+	// view replaces.
+	OneReadingPerUser bool
 }
 
 // Enrolments decides who may see what is in a course.
@@ -99,6 +102,9 @@ func (m *Module) view(r *web.Request) (web.Reply, error) {
 	}
 	if err == nil && m.options.ReceiptBySentence {
 		err = m.receipts(ctx, r.User.ID, it)
+	}
+	if err == nil && m.options.OneReadingPerUser {
+		err = m.replaceReading(ctx, r.User.ID, id)
 	}
 	if err != nil {
 		return web.Reply{}, err

@@ -6,6 +6,7 @@ package dashboard
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/scalecheck/scalecheck/reference-app/internal/assess"
 	"github.com/scalecheck/scalecheck/reference-app/internal/catalog"
@@ -51,7 +52,13 @@ type Module struct {
 	Content     Content
 	Assignments Assignments
 	Inboxes     Inboxes
+	// Widgets are further parts of a user's start page, by name. Anybody may add one;
+	// what they cost is paid by everybody.
+	Widgets map[string]Widget
 }
+
+// Widget returns what to show to a user.
+type Widget func(ctx context.Context, user int64) (any, error)
 
 // Routes adds the module's endpoints.
 func (m *Module) Routes(rt *web.Router) {
@@ -98,6 +105,12 @@ func (m *Module) mine(r *web.Request) (web.Reply, error) {
 	if err != nil {
 		return web.Reply{}, err
 	}
+	widgets := make(map[string]any, len(m.Widgets))
+	for name, load := range m.Widgets {
+		if widgets[name], err = load(ctx, user); err != nil {
+			return web.Reply{}, fmt.Errorf("widget %s: %w", name, err)
+		}
+	}
 	courses := make([]course, len(enrolments))
 	for i, e := range enrolments {
 		courses[i] = course{e.CourseID, titles[e.CourseID], e.Role, progress[e.CourseID].Percent()}
@@ -106,7 +119,8 @@ func (m *Module) mine(r *web.Request) (web.Reply, error) {
 		Courses     []course            `json:"courses"`
 		Assignments []assess.Assignment `json:"assignments"`
 		notify.Inbox
-	}{courses, toDo, inbox}), nil
+		Widgets map[string]any `json:"widgets,omitempty"`
+	}{courses, toDo, inbox, widgets}), nil
 }
 
 func (m *Module) course(r *web.Request) (web.Reply, error) {

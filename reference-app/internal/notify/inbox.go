@@ -25,6 +25,16 @@ where user_id = $1
 order by created_at desc
 limit $3`
 
+	// The same of what has not been archived, which is nearly all.
+	selectRecentByState = `
+select id, kind, title, body, created_at
+from notifications
+where user_id = $1
+  and created_at < $2
+  and archived = $4
+order by created_at desc
+limit $3`
+
 	selectInbox = `
 select unread, read_through
 from inboxes
@@ -68,16 +78,23 @@ type Teachers interface {
 	RequireTeacher(ctx context.Context, user web.User, course int64) error
 }
 
+// Options switch between ways to do things.
+type Options struct {
+	// ArchivedByParameter asks for what has not been archived, by a parameter.
+	ArchivedByParameter bool
+}
+
 // Module serves notifications and announcements.
 type Module struct {
 	pool     *pgxpool.Pool
 	enqueuer *jobs.Enqueuer
 	teachers Teachers
+	options  Options
 }
 
 // New returns the module.
-func New(pool *pgxpool.Pool, enqueuer *jobs.Enqueuer, teachers Teachers) *Module {
-	return &Module{pool, enqueuer, teachers}
+func New(pool *pgxpool.Pool, enqueuer *jobs.Enqueuer, teachers Teachers, o Options) *Module {
+	return &Module{pool, enqueuer, teachers, o}
 }
 
 // Routes adds the module's endpoints.
@@ -145,7 +162,11 @@ func (m *Module) inbox(ctx context.Context, user int64, before time.Time, limit 
 	if err != nil {
 		return Inbox{}, err
 	}
-	rows, err := m.pool.Query(ctx, selectRecent, user, before, limit)
+	sql, args := selectRecent, []any{user, before, limit}
+	if m.options.ArchivedByParameter {
+		sql, args = selectRecentByState, append(args, false)
+	}
+	rows, err := m.pool.Query(ctx, sql, args...)
 	if err != nil {
 		return Inbox{}, fmt.Errorf("recent notifications: %w", err)
 	}
