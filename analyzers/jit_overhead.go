@@ -42,7 +42,7 @@ const compiling = 1.0 / 3
 func jitOverhead(p *Pass) {
 	part := map[string]float64{}
 	var worst evidence.Statement
-	var jit, all float64
+	var jit, all, most float64
 	for s := range p.ours() {
 		all += s.Seconds
 		if s.Seconds <= 0 || s.JITTime < compiling*s.Seconds {
@@ -50,11 +50,11 @@ func jitOverhead(p *Pass) {
 		}
 		part[s.ID] = min(1, s.JITTime/s.Seconds)
 		jit += s.JITTime
-		if s.JITTime > worst.JITTime {
-			worst = s
+		if load := p.Step.Blame(statement(s.ID)).Load; load > most {
+			worst, most = s, load
 		}
 	}
-	if len(part) == 0 {
+	if most == 0 {
 		return
 	}
 	f := p.query(worst, func(k capacity.Key) float64 { return part[k.Statement] })
