@@ -65,7 +65,9 @@ func TestMixOfLMS(t *testing.T) {
 
 func TestThinkSample(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
-	for _, tt := range []Think{{Const: 2}, {Mean: 3}, {Median: 2, Sigma: 0.8}, {}} {
+	for _, tt := range []Think{
+		{Const: 2}, {Mean: 3}, {Mean: 3, Max: 4}, {Median: 2, Sigma: 0.8}, {Median: 2, Sigma: 0.8, Max: 3}, {Quantiles: []Seconds{1, 2, 9}}, {},
+	} {
 		sum := 0.0
 		const n = 200_000
 		for range n {

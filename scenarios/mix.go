@@ -12,8 +12,8 @@ type Mix struct {
 
 // A Portion is the share of all requests that go to one endpoint.
 type Portion struct {
-	Endpoint string // route
-	Share    float64
+	Endpoint string  `json:"endpoint"` // route
+	Share    float64 `json:"share"`
 }
 
 // Mix returns the mix of s: the zero Mix if s does not hold together.
@@ -44,14 +44,26 @@ func (m *Model) Mix() Mix {
 		return mix
 	}
 	mix.Think = think / Seconds(mix.Requests)
-	for i := range endpoints {
-		route := endpoints[i].Route()
-		j := slices.IndexFunc(mix.Endpoints, func(p Portion) bool { return p.Endpoint == route })
-		if j < 0 {
-			j = len(mix.Endpoints)
-			mix.Endpoints = append(mix.Endpoints, Portion{Endpoint: route})
-		}
-		mix.Endpoints[j].Share += visits[i] / mix.Requests
-	}
+	mix.Endpoints = m.portions(visits)
 	return mix
+}
+
+// portions returns each route's share of the requests that are counted by
+// endpoint.
+func (m *Model) portions(count []float64) []Portion {
+	var all []Portion
+	sum := 0.0
+	for _, n := range count {
+		sum += n
+	}
+	for i := range m.Scenario.Endpoints {
+		route := m.Scenario.Endpoints[i].Route()
+		j := slices.IndexFunc(all, func(p Portion) bool { return p.Endpoint == route })
+		if j < 0 {
+			j = len(all)
+			all = append(all, Portion{Endpoint: route})
+		}
+		all[j].Share += count[i] / max(sum, 1e-9)
+	}
+	return all
 }

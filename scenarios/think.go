@@ -45,14 +45,22 @@ func (t *Think) Sample(r *rand.Rand) Seconds {
 	return v
 }
 
-// Average returns the mean think time. Of a distribution with Max it is an
-// upper bound.
+// Average returns the mean think time.
 func (t *Think) Average() Seconds {
 	switch {
+	case t.Mean > 0 && t.Max > 0: // E min(X, max) of the exponential distribution
+		return t.Mean * Seconds(-math.Expm1(-float64(t.Max/t.Mean)))
 	case t.Mean > 0:
 		return t.Mean
 	case t.Median > 0:
-		return t.Median * Seconds(math.Exp(t.Sigma*t.Sigma/2))
+		mean := t.Median * Seconds(math.Exp(t.Sigma*t.Sigma/2))
+		if t.Max == 0 {
+			return mean
+		}
+		// E min(X, max) = mean Φ(z - σ) + max (1 - Φ(z)), z = ln(max/median)/σ
+		below := func(z float64) Seconds { return Seconds(math.Erfc(-z/math.Sqrt2) / 2) }
+		z := math.Log(float64(t.Max/t.Median)) / t.Sigma
+		return mean*below(z-t.Sigma) + t.Max*below(-z)
 	case len(t.Quantiles) > 0:
 		sum := Seconds(0)
 		for i := range len(t.Quantiles) - 1 {

@@ -293,20 +293,11 @@ func (j *job) readScript(path string) error {
 }
 
 func (j *job) readScenario(name string) error {
-	s, err := scenarios.Builtin(name)
-	builtin := err == nil
-	if !builtin {
-		if filepath.Ext(name) == "" && !strings.ContainsRune(name, os.PathSeparator) {
-			return hint.Exit(err, hint.NotStarted)
-		}
-		if s, err = scenarios.Read(name); err != nil {
-			if hint.Of(err) == "" {
-				err = hint.Wrap(err, "correct the file; scenarios/lms.yaml in scalecheck's sources is an example with everything in it")
-			}
-			return hint.Exit(err, hint.NotStarted)
-		}
+	s, err := readScenario(name)
+	if err != nil {
+		return err
 	}
-	if j.target == "" && builtin {
+	if j.target == "" && strings.HasPrefix(s.Source, "builtin:") {
 		// As many users as there are, not as few as every size has.
 		if err := s.SetRange("user.n", 1, int64(j.data.Users())); err != nil {
 			return err
