@@ -91,8 +91,6 @@ type Rival struct {
 	Cause string  // the analyzer's name; a station's where no analyzer names it, for all stations of its bound
 	Name  string  // of its subject; empty for a station
 	Share float64 // as Finding.Share
-
-	found bool // it is a finding, too
 }
 
 // An Exhibit is a figure behind a finding.

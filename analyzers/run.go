@@ -65,8 +65,18 @@ func Run(r *evidence.Run, m *capacity.Model, as []*Analyzer) ([]Finding, []Skip,
 	if err != nil {
 		return nil, nil, fmt.Errorf("judged step: %w", err)
 	}
-	var found []Finding
-	var skipped []Skip
+	found, skipped := findings(r, m, step, window, as)
+	stable := bootstrap(r, m, window, as, found)
+	for i := range found {
+		found[i].Rival = rival(step, found, i)
+		found[i].Confidence = confidence(step, found[i], stable[i])
+		found[i].Against = append(found[i].Against, against(step, window, found[i])...)
+	}
+	return found, skipped, nil
+}
+
+// findings returns what the analyzers find in a step, heaviest first.
+func findings(r *evidence.Run, m *capacity.Model, step *capacity.Step, window evidence.Window, as []*Analyzer) (found []Finding, skipped []Skip) {
 	for _, a := range as {
 		if reason := lacks(r, a.Needs); reason != "" {
 			skipped = append(skipped, Skip{a.Name, reason})
@@ -84,12 +94,7 @@ func Run(r *evidence.Run, m *capacity.Model, as []*Analyzer) ([]Finding, []Skip,
 	slices.SortStableFunc(found, func(a, b Finding) int {
 		return cmp.Or(cmp.Compare(b.Share, a.Share), cmp.Compare(b.Load, a.Load))
 	})
-	for i := range found {
-		found[i].Rival = rival(step, found, i)
-		found[i].Confidence = confidence(step, found[i])
-		found[i].Against = append(found[i].Against, against(step, window, found[i])...)
-	}
-	return found, skipped, nil
+	return found, skipped
 }
 
 func lacks(r *evidence.Run, needs []evidence.Kind) string {
@@ -109,10 +114,10 @@ func skipAll(as []*Analyzer, reason string) []Skip {
 	return out
 }
 
-// confidence is how much of the slow requests' time was measured, lowered where
-// the next best finding explains nearly as much of it. Time that was inferred
-// counts half.
-func confidence(s *capacity.Step, f Finding) float64 {
+// confidence is the share of resamples in which the finding ranks as high as it
+// does, but no more than the part of the requests' time that was measured: of what
+// nobody has seen, chance knows nothing. Time that was inferred counts half.
+func confidence(s *capacity.Step, f Finding, stable float64) float64 {
 	if f.Fails && f.Share == 0 {
 		return 0.9 // counted jobs, not sampled time
 	}
@@ -120,11 +125,7 @@ func confidence(s *capacity.Step, f Finding) float64 {
 	if s.InFlight > 0 && s.Ledger != nil {
 		covered -= s.Ledger.Inferred / s.InFlight / 2
 	}
-	margin := 1.0
-	if f.Share > 0 && f.Rival != nil && f.Rival.found {
-		margin = max(0, 1-f.Rival.Share/f.Share)
-	}
-	return min(1, max(0, covered)) * (0.5 + 0.5*margin)
+	return min(stable, max(0, covered))
 }
 
 // rival returns the next best explanation: another finding or, where there is
@@ -137,7 +138,7 @@ func rival(s *capacity.Step, found []Finding, i int) *Rival {
 	var best *Rival
 	for j, g := range found {
 		if j != i && g.Share > 0 && (best == nil || g.Share > best.Share) {
-			best = &Rival{Cause: g.Cause, Name: g.Subject.Name, Share: g.Share, found: true}
+			best = &Rival{Cause: g.Cause, Name: g.Subject.Name, Share: g.Share}
 		}
 	}
 	if best != nil || s.Ledger == nil {

@@ -112,6 +112,17 @@ func fitStep(r *evidence.Run, w evidence.Window) (*Step, error) {
 	return s, nil
 }
 
+// Refit returns the step as it would be if w had been measured beside the same
+// requests: with another ledger and other stations, but the same traffic,
+// latencies and processor use.
+func (s *Step) Refit(r *evidence.Run, w evidence.Window) *Step {
+	again := *s
+	again.Stations, again.Unattributed, again.Coverage = nil, 0, 0
+	again.Ledger = buildLedger(r, w, &again)
+	again.stations(w)
+	return &again
+}
+
 // unmeasured notes objectives of endpoints that had no request.
 func (s *Step) unmeasured(objectives []scenarios.Objective) {
 	for _, o := range objectives {

@@ -20,6 +20,7 @@ const (
 	statements = 5000
 	perRequest = 30 // statements that an endpoint sends
 	tables     = 300
+	culprit    = 17 // the statement that is to be found
 )
 
 // write makes the hour and writes it as record does, window by window.
@@ -129,6 +130,9 @@ func (h *hour) window(step int, phase evidence.Phase) evidence.Window {
 	w.Generator.Started = w.Generator.Completed
 	for i := range statements {
 		calls := length * 6 * load * (0.5 + h.rand.Float64())
+		if i == culprit {
+			calls *= 2000 // it has as many sessions as all others together
+		}
 		w.Statements = append(w.Statements, evidence.Statement{
 			ID: statement(i), Calls: calls, Seconds: calls * mean.Seconds() / perRequest, Rows: 3 * calls, Hit: 12 * calls, Read: calls / 10,
 		})
