@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -34,12 +35,16 @@ const tries = 3
 func run() error {
 	bin := flag.String("bin", "bin/scalecheck", "the binary to hold against the answers")
 	out := flag.String("out", "docs/results", "directory of accuracy.json and accuracy.md")
-	fault := flag.String("fault", "", "one case only")
+	fault := flag.String("fault", "", "these cases only, separated by commas")
 	seeds := flag.Int("seeds", 3, "seeds for each case")
 	fresh := flag.Bool("fresh", false, "forget attempts of this commit that are already there")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
+	cases, err := chosen(*fault)
+	if err != nil {
+		return err
+	}
 	commit := head(ctx)
 	path := filepath.Join(*out, "accuracy.json")
 	var attempts []matrix.Attempt
@@ -51,10 +56,7 @@ func run() error {
 	}
 	// Seed by seed: what is interrupted has seen every case.
 	for seed := int64(1); seed <= int64(*seeds); seed++ {
-		for _, c := range matrix.Cases {
-			if *fault != "" && c.Name != *fault {
-				continue
-			}
+		for _, c := range cases {
 			for try := 1; try <= tries; try++ {
 				if known(attempts, c.Name, seed, try) {
 					continue
@@ -77,6 +79,22 @@ func run() error {
 		}
 	}
 	return matrix.Summarize(commit, attempts).Markdown(os.Stdout)
+}
+
+// chosen returns the cases of the list; all of them for an empty one.
+func chosen(list string) ([]matrix.Case, error) {
+	if list == "" {
+		return matrix.Cases, nil
+	}
+	var cases []matrix.Case
+	for name := range strings.SplitSeq(list, ",") {
+		i := slices.IndexFunc(matrix.Cases, func(c matrix.Case) bool { return c.Name == name })
+		if i < 0 {
+			return nil, fmt.Errorf("there is no case %q", name)
+		}
+		cases = append(cases, matrix.Cases[i])
+	}
+	return cases, nil
 }
 
 func known(as []matrix.Attempt, name string, seed int64, try int) bool {
