@@ -49,6 +49,7 @@ func (f *file) data(n *yaml.Node) {
 					d.Words = &[2]int{int(lo), int(hi)}
 				}
 			}},
+			field{"fill_in", func(n *yaml.Node) { kinds++; f.fillIn(n, what) }},
 			field{"draw", func(n *yaml.Node) {
 				switch f.text(n, what+" draw") {
 				case "exclusive":

@@ -41,6 +41,7 @@ func (f *file) endpoint(k, v *yaml.Node) Endpoint {
 		field{"extract", func(n *yaml.Node) { e.Extract = f.extract(n, what) }},
 		field{"expect", func(n *yaml.Node) { e.Expect = f.expect(n, what+" expect") }},
 		field{"think", func(n *yaml.Node) { e.Think = f.think(n) }},
+		field{"fill_in", func(n *yaml.Node) { f.fillIn(n, what) }},
 	)
 	f.fields(v, what, known...)
 	if e.Think == nil {
@@ -55,6 +56,12 @@ func (f *file) endpoint(k, v *yaml.Node) Endpoint {
 		f.bad(k, "%s: %s carries no body", what, e.Method)
 	}
 	return e
+}
+
+// fillIn reports what whoever wrote the file could not know, such as the body of
+// a request in an access log: nothing is run before somebody has filled it in.
+func (f *file) fillIn(n *yaml.Node, what string) {
+	f.bad(n, "%s: to be filled in: %s", what, f.text(n, what+" fill_in"))
 }
 
 // path reads a path on the target. Another host would be a way around the

@@ -19,6 +19,7 @@ const module = "github.com/scalecheck/scalecheck/"
 // and beside it stands what touches the world.
 var may = map[string][]string{
 	"scenarios":          {"internal/hint"},
+	"scenarios/mine":     {"scenarios", "internal/hint"},
 	"evidence":           {"scenarios"},
 	"analyzers/capacity": {"scenarios", "evidence"},
 	"analyzers":          {"scenarios", "evidence", "analyzers/capacity"},
