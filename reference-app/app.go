@@ -202,12 +202,12 @@ func start(ctx context.Context, c Config, on faults.Switches, s settings) (_ *Ap
 		views.Licences = licences
 	}
 	items := content.New(a.web, enrolments, a.recorder, views)
-	var grading assess.Options
+	assignments := assess.New(a.web, enqueuer, enrolments, people, a.recorder)
+	news := notify.Options{ArchivedByParameter: on.ArchivedByParameter}
 	if on.ActivityFromEvents {
-		grading.Activity = activity.FromEvents
+		news.Activity = activity.FromEvents
 	}
-	assignments := assess.New(a.web, enqueuer, enrolments, people, a.recorder, grading)
-	inboxes := notify.New(a.web, enqueuer, enrolments, notify.Options{ArchivedByParameter: on.ArchivedByParameter})
+	inboxes := notify.New(a.web, enqueuer, enrolments, news)
 	widgets := map[string]dashboard.Widget{}
 	if on.FeedByOffset {
 		widgets["feed"] = activity.Feed
@@ -217,6 +217,9 @@ func start(ctx context.Context, c Config, on faults.Switches, s settings) (_ *Ap
 	}
 	if on.CountReviews {
 		widgets["reviews"] = conversations.Reviews
+	}
+	if on.PopularTogether {
+		widgets["popular"] = activity.Popular()
 	}
 	if on.RankAlive {
 		widgets["ranks"] = assignments.Ranks

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sync/errgroup"
 )
 
 // A cost is what statements did on average in one call.
@@ -195,12 +196,38 @@ func TestAnalyticsInOLTP(t *testing.T) {
 	var page struct {
 		Activity []struct{ Events int64 }
 	}
-	student.get("/api/v1/me/grades", http.StatusOK, &page)
+	student.get("/api/v1/notifications", http.StatusOK, &page)
 	if len(page.Activity) == 0 || page.Activity[len(page.Activity)-1].Events == 0 {
 		t.Errorf("activity: %+v", page.Activity)
 	}
 	if c := f.cost("%count(distinct user_id)%"); c.Calls != 1 || c.Blocks < f.pages("activity_events") {
 		t.Errorf("activity: %+v, the table has %v pages", c, f.pages("activity_events"))
+	}
+}
+
+func TestCacheStampede(t *testing.T) {
+	t.Parallel()
+	f := run(t, quick(), "cache-stampede")
+	const users = 4
+	var g errgroup.Group
+	var students [users]person
+	for i := range students {
+		students[i] = f.user(i + 1)
+	}
+	for _, s := range students {
+		g.Go(func() error { return s.try(http.MethodGet, "/api/v1/me/dashboard", nil, http.StatusOK, nil) })
+	}
+	if err := g.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	const popular = "%count(distinct user_id)%"
+	herd := f.cost(popular).Calls
+	if herd < 2 {
+		t.Errorf("%v calls by %d dashboards that found the cache empty", herd, users)
+	}
+	students[0].dashboard()
+	if n := f.cost(popular).Calls; n != herd {
+		t.Errorf("%v calls more with the cache full", n-herd)
 	}
 }
 

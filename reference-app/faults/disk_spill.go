@@ -5,10 +5,10 @@ var DiskSpill = &Fault{
 	Name: "disk-spill",
 	Doc: `a ranking is grouped and sorted on disk
 
-The dashboard shows how the user ranks in each course, for which all grades are grouped
-by course and user and sorted. work_mem was lowered to its minimum, 64 kB, when the
+The dashboard shows how the user ranks in each assignment, for which all grades are
+grouped by assignment and user and sorted. work_mem was lowered to its minimum, 64 kB, when the
 server once ran out of memory with too many connections. Groups and sorts that would fit
-into a megabyte are now written to temporary files in many small parts and read again,
+into some megabytes are now written to temporary files in many small parts and read again,
 at every dashboard.
 
 The fix is to keep the ranking where it is made, when a grade is given; and a work_mem

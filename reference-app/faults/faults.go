@@ -68,7 +68,9 @@ type Switches struct {
 	MentionsByPattern bool
 	// RankAlive puts the user's ranks on the dashboard.
 	RankAlive bool
-	// ActivityFromEvents puts everybody's activity on the grades page.
+	// PopularTogether puts the popular courses on the dashboard, cached for a while.
+	PopularTogether bool
+	// ActivityFromEvents puts everybody's activity on the notifications page.
 	ActivityFromEvents bool
 	// WholeCourses makes the dashboard load courses with all their columns.
 	WholeCourses bool
@@ -102,6 +104,7 @@ var All = []*Fault{
 	AnalyticsInOLTP,
 	OverFetching,
 	CacheAbsent,
+	CacheStampede,
 }
 
 // Naive names the faults that a first version written in a hurry has all at once.

@@ -81,12 +81,6 @@ type People interface {
 	Names(ctx context.Context, ids []int64) (map[int64]string, error)
 }
 
-// Options switch between ways to do things.
-type Options struct {
-	// Activity returns everybody's activity, to be shown beside the grades; nil for none.
-	Activity func(context.Context) ([]analytics.Day, error)
-}
-
 // Module serves assignments and grades.
 type Module struct {
 	pool       *pgxpool.Pool
@@ -94,12 +88,11 @@ type Module struct {
 	enrolments Enrolments
 	people     People
 	recorder   *analytics.Recorder
-	options    Options
 }
 
 // New returns the module.
-func New(pool *pgxpool.Pool, enqueuer *jobs.Enqueuer, enrolments Enrolments, people People, recorder *analytics.Recorder, o Options) *Module {
-	return &Module{pool, enqueuer, enrolments, people, recorder, o}
+func New(pool *pgxpool.Pool, enqueuer *jobs.Enqueuer, enrolments Enrolments, people People, recorder *analytics.Recorder) *Module {
+	return &Module{pool, enqueuer, enrolments, people, recorder}
 }
 
 // Routes adds the module's endpoints.

@@ -6,7 +6,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/scalecheck/scalecheck/reference-app/internal/analytics"
 	"github.com/scalecheck/scalecheck/reference-app/internal/platform/web"
 )
 
@@ -45,16 +44,9 @@ func (m *Module) myGrades(r *web.Request) (web.Reply, error) {
 	if err != nil {
 		return web.Reply{}, fmt.Errorf("grades: %w", err)
 	}
-	var activity []analytics.Day
-	if m.options.Activity != nil {
-		if activity, err = m.options.Activity(r.Context()); err != nil {
-			return web.Reply{}, err
-		}
-	}
 	return web.OK(struct {
-		Grades   []grade         `json:"grades"`
-		Activity []analytics.Day `json:"activity,omitempty"`
-	}{grades, activity}), nil
+		Grades []grade `json:"grades"`
+	}{grades}), nil
 }
 
 // gradebookPage is the number of students on one page of a gradebook.

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/scalecheck/scalecheck/reference-app/internal/analytics"
 	"github.com/scalecheck/scalecheck/reference-app/internal/jobs"
 	"github.com/scalecheck/scalecheck/reference-app/internal/platform/web"
 )
@@ -82,6 +83,9 @@ type Teachers interface {
 type Options struct {
 	// ArchivedByParameter asks for what has not been archived, by a parameter.
 	ArchivedByParameter bool
+	// Activity returns everybody's activity, to be shown beside the notifications;
+	// nil for none.
+	Activity func(context.Context) ([]analytics.Day, error)
 }
 
 // Module serves notifications and announcements.
@@ -125,11 +129,18 @@ func (m *Module) list(r *web.Request) (web.Reply, error) {
 	if n := len(inbox.Notifications); n == pageSize {
 		next = inbox.Notifications[n-1].CreatedAt.UnixMicro()
 	}
+	var activity []analytics.Day
+	if m.options.Activity != nil {
+		if activity, err = m.options.Activity(r.Context()); err != nil {
+			return web.Reply{}, err
+		}
+	}
 	return web.OK(struct {
 		Inbox
+		Activity []analytics.Day `json:"activity,omitempty"`
 		// NextPage goes into ?page= to continue; absent on the last page.
 		NextPage int64 `json:"next_page,omitempty"`
-	}{inbox, next}), nil
+	}{inbox, activity, next}), nil
 }
 
 func (m *Module) unreadCount(r *web.Request) (web.Reply, error) {
