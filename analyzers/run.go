@@ -14,13 +14,17 @@ import (
 // All lists the analyzers, most specific first: of two that claim the same
 // requests with the same weight, the earlier one is printed first.
 var All = []*Analyzer{
+	CacheStampede,
 	UnindexableSearch,
 	DeepOffset,
 	IndexUnused,
 	JITOverhead,
 	DiskSpill,
 	MissingIndex,
+	OverFetching,
 	NPlusOne,
+	CacheAbsent,
+	RoundTrips,
 	TransactionConflicts,
 	LockContention,
 	IdleInTransaction,
@@ -30,6 +34,7 @@ var All = []*Analyzer{
 	StarvedServer,
 	BlockingSideEffect,
 	AnalyticsInOLTP,
+	WorkingSet,
 	QueueBacklog,
 	BusiestStation,
 }

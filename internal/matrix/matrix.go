@@ -164,10 +164,31 @@ var Cases = []Case{
 		},
 	},
 	{
-		Name: "analytics-in-oltp", Args: []string{"--fault", "analytics-in-oltp"}, About: "the aggregate of the grades page",
+		Name: "analytics-in-oltp", Args: []string{"--fault", "analytics-in-oltp"}, About: "the aggregate of the notifications page",
 		Want: Want{
 			Status: "fail", Cause: "analytics-in-oltp", Bounds: []string{"cpu"}, Kind: "query", Subject: "activity_events",
-			Endpoint: "/api/v1/me/grades", Statement: "count(distinct user_id)",
+			Endpoint: "/api/v1/notifications", Statement: "count(distinct user_id)",
+		},
+	},
+	{
+		Name: "over-fetching", Args: []string{"--fault", "over-fetching"}, About: "the dashboard's whole courses",
+		Want: Want{
+			Status: "fail", Cause: "over-fetching", Bounds: []string{"cpu", "network"}, Kind: "query", Subject: "courses",
+			Endpoint: "/api/v1/me/dashboard", Statement: "from courses",
+		},
+	},
+	{
+		Name: "cache-absent", Args: []string{"--fault", "cache-absent"}, About: "the flags that all endpoints read",
+		Want: Want{
+			Status: "fail", Cause: "cache-absent", Bounds: []string{"cpu", "network"}, Kind: "query", Subject: "tenant_flags",
+			Statement: "tenant_flags",
+		},
+	},
+	{
+		Name: "cache-stampede", Args: []string{"--fault", "cache-stampede"}, About: "the statement that fills the cache",
+		Want: Want{
+			Status: "fail", Cause: "cache-stampede", Bounds: []string{"cpu"}, Kind: "query", Subject: "activity_events",
+			Endpoint: "/api/v1/me/dashboard", Statement: "count(distinct user_id)",
 		},
 	},
 	{

@@ -1,0 +1,132 @@
+package analyzers
+
+import (
+	"fmt"
+
+	"github.com/scalecheck/scalecheck/evidence"
+)
+
+// CacheStampede finds statements that come in herds, at regular intervals.
+var CacheStampede = &Analyzer{
+	Name:  "cache-stampede",
+	Needs: []evidence.Kind{evidence.Statements},
+	Run:   cacheStampede,
+	Doc: `an expired cache is filled by many at the same time
+
+A result is kept for a while and computed anew when it has expired. Everybody who comes
+before the first has finished finds it expired, too, and computes it beside the others:
+the more expensive it is, the more they are, and the slower each of them gets. In between
+nothing happens. Averages hide it; what users see is that the page hangs now and then.
+
+How to confirm it by hand: sample
+
+    SELECT now(), count(*), query FROM pg_stat_activity
+    WHERE  state = 'active' GROUP BY query HAVING count(*) > 2;
+
+once a second, or take the differences of pg_stat_statements.calls over a few seconds:
+bursts of one statement, always the same time apart.
+
+What to do: let one fill the cache while the others wait for it or get the old value
+(single flight, stale-while-revalidate); refresh before it expires, by a job; let expiry
+times differ by some random part.
+
+When it is wrong: a job or a page's own timer sends the statement every so often, and does
+so several times on purpose.`,
+}
+
+const (
+	// herd: calls in a burst. One is a cache that is filled as it should be; two may
+	// have met by chance.
+	herd = 4
+	// minBursts: a period takes two intervals of about the same length to be seen.
+	minBursts = 3
+	// quiet: between bursts less than this part of a burst's calls.
+	quiet = 0.2
+)
+
+func cacheStampede(p *Pass) {
+	for s := range p.ours() {
+		if p.Run.Texts[s.ID].Kind != "SELECT" {
+			continue
+		}
+		b, ok := burstsOf(p.Run, s.ID)
+		if !ok {
+			continue
+		}
+		f := p.query(s, statement(s.ID))
+		f.Message = fmt.Sprintf("it comes in bursts of about %.0f calls every %.0f s or so, each of %.0f ms, and hardly in between: a cache that many fill at once",
+			b.calls, b.period, 1e3*s.Seconds/s.Calls)
+		f.Exhibits = append([]Exhibit{
+			{"bursts", float64(b.count), "", "pg_stat_statements"},
+			{"calls in a burst", b.calls, "", "pg_stat_statements"},
+			{"time from burst to burst", b.period, "s", "pg_stat_statements"},
+		}, f.Exhibits...)
+		f.Remedy = &Remedy{Title: "one fills the cache, the others wait for it or take the old value"}
+		f.Caveats = []string{fmt.Sprintf("the time between bursts is known to within the %.0f s of a slice", b.slice)}
+		p.Report(f)
+	}
+}
+
+type bursts struct {
+	count                int
+	calls, period, slice float64
+}
+
+// burstsOf finds a statement's bursts in the slices of the load: calls in some
+// slices, hardly any in those between, and about the same time from one to the
+// next.
+func burstsOf(r *evidence.Run, id string) (bursts, bool) {
+	var begins []float64 // seconds since the load began
+	var b bursts
+	var peak, total, at float64
+	var series []float64
+	for _, w := range r.Windows {
+		if w.Phase != evidence.Measure && w.Phase != evidence.Settle {
+			continue
+		}
+		var calls float64
+		for _, s := range w.Statements {
+			if s.ID == id && !s.Nested {
+				calls += s.Calls
+			}
+		}
+		series = append(series, calls)
+		peak = max(peak, calls)
+		at += float64(w.Length)
+		begins = append(begins, at-float64(w.Length))
+		b.slice = max(b.slice, float64(w.Length))
+	}
+	var first, last, shortest, longest float64
+	var still int
+	inside := false
+	for i, calls := range series {
+		if calls <= quiet*peak {
+			still++
+			inside = false
+			continue
+		}
+		total += calls
+		if inside { // a burst that goes on into the next slice
+			continue
+		}
+		inside = true
+		if b.count > 0 {
+			gap := begins[i] - last
+			if b.count == 1 || gap < shortest {
+				shortest = gap
+			}
+			longest = max(longest, gap)
+		} else {
+			first = begins[i]
+		}
+		last = begins[i]
+		b.count++
+	}
+	// A burst begins anywhere in its slice, so that gaps differ by one slice at most.
+	if b.count < minBursts || still < b.count-1 || total < herd*float64(b.count) || longest-shortest > 1.01*b.slice {
+		return b, false
+	}
+	b.calls = total / float64(b.count)
+	b.period = (last - first) / float64(b.count-1)
+	return b, true
+}
