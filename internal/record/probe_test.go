@@ -1,0 +1,104 @@
+package record
+
+import (
+	"context"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/scalecheck/scalecheck/evidence"
+	"github.com/scalecheck/scalecheck/internal/collect"
+	"github.com/scalecheck/scalecheck/internal/engine"
+	"github.com/scalecheck/scalecheck/internal/pg"
+)
+
+func TestMain(m *testing.M) { pg.Main(m) }
+
+// A shop is an application without HTTP: its endpoints are what they ask the database.
+type shop struct {
+	conn    *pgx.Conn
+	asks    map[string][]string
+	current string
+}
+
+func (s *shop) Endpoints() []string    { return []string{"GET /items", "GET /item", "POST /items"} }
+func (s *shop) Method(e string) string { m, _, _ := strings.Cut(e, " "); return m }
+func (s *shop) login(ctx context.Context) error {
+	_, err := s.conn.Exec(ctx, "select 'who is it'")
+	return err
+}
+
+func (s *shop) Prepare(ctx context.Context, endpoint string) error {
+	s.current = endpoint
+	return s.login(ctx)
+}
+
+func (s *shop) Send(ctx context.Context) (engine.Result, error) {
+	r := engine.Result{Endpoint: s.current, Start: time.Now()}
+	for _, sql := range s.asks[s.current] {
+		if _, err := s.conn.Exec(ctx, sql); err != nil {
+			return r, err
+		}
+	}
+	r.End = time.Now()
+	return r, nil
+}
+
+// Statements by endpoint are exact, whatever the version: an N+1 shows as its count.
+func TestProbe(t *testing.T) {
+	cfg, err := collect.ParseDatabase(pg.ForTest(t).TestDatabase(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := pgx.ConnectConfig(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.WithoutCancel(t.Context()))
+	for _, sql := range []string{"create table items (id int primary key, name text)", "insert into items select n, 'x' from generate_series(1, 100) n"} {
+		if _, err := conn.Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	list := []string{"select id from items where id <= 12 order by id"}
+	for range 12 {
+		list = append(list, "select name from items where id = 7")
+	}
+	app := &shop{conn: conn, asks: map[string][]string{"GET /items": list, "GET /item": {"select name from items where id = 7"}}}
+	w, err := evidence.Create(filepath.Join(t.TempDir(), "x.run"), &evidence.Run{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	c := &conductor{Options: Options{Target: &collect.Target{Database: cfg}, Prober: app}, w: w}
+	c.set = collect.Open(t.Context(), c.Target, w)
+	defer c.set.Close()
+	if err := c.probe(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	run := w.Run()
+	if len(run.Footprints) != 2 {
+		t.Fatalf("footprints: %+v, missing: %v", run.Footprints, run.Missing)
+	}
+	for i, want := range []map[string]float64{
+		{"select name from items where id = $1": 12, "select id from items where id <= $1 order by id": 1},
+		{"select name from items where id = $1": 1},
+	} {
+		f := run.Footprints[i]
+		if f.Requests != alone || f.Failed != 0 || len(f.Statements) != len(want) || f.DBSeconds <= 0 {
+			t.Errorf("footprint of %s: %+v", f.Endpoint, f)
+		}
+		for _, s := range f.Statements {
+			if text := run.Text(s.ID); s.Calls != want[text] || s.Rows < s.Calls {
+				t.Errorf("%s: %q has %v calls, want %v", f.Endpoint, text, s.Calls, want[text])
+			}
+		}
+	}
+	if !slices.ContainsFunc(run.Missing[evidence.Footprints], func(s string) bool { return strings.Contains(s, "POST /items") }) {
+		t.Errorf("missing: %q, want why POST /items was not probed", run.Missing[evidence.Footprints])
+	}
+}
