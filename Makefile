@@ -7,7 +7,7 @@ BIN := bin/scalecheck
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "%-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "%-24s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: build
 build: ## build bin/scalecheck
@@ -28,6 +28,10 @@ demo: ## watch an application break: private PostgreSQL, bundled app, a minute o
 .PHONY: test
 test: setup ## everything that CI runs: real PostgreSQL, the built binary, a browser
 	$(GO) test -p 1 -timeout 9m ./...
+
+.PHONY: test-postgres-versions
+test-postgres-versions: setup ## the same on PostgreSQL 13 to 18, fetched with npm where they are missing (about 20 minutes; VERSIONS=-some: those that can be had)
+	$(GO) run ./internal/pg/versions $(VERSIONS)
 
 .PHONY: race
 race: setup ## the tests of what runs concurrently, with the race detector

@@ -37,7 +37,8 @@ var may = map[string][]string{
 	"internal/bundled": {"internal/hint", "internal/pg", "reference-app/..."},
 	"internal/matrix":  {},
 
-	"internal/matrix/cmd": {"internal/matrix"},
+	"internal/matrix/cmd":  {"internal/matrix"},
+	"internal/pg/versions": {"internal/pg"},
 
 	"scenarios/k6ext": {"scenarios", "evidence", "internal/engine", "internal/k6", "internal/hint"},
 	"cmd/scalecheck":  {"..."},

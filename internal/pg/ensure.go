@@ -46,12 +46,7 @@ func ensure(ctx context.Context, o Options) (bin, version string, err error) {
 			return "", "", hint.Exit(fmt.Errorf("%w; download them: %w", notFound, err), hint.NotStarted)
 		}
 	}
-	dest := filepath.Join(root, "binaries", fmt.Sprintf("%s-%s-%s", downloadVersion, runtime.GOOS, runtime.GOARCH))
-	bin = filepath.Join(dest, "bin")
-	if version, err = inspect(bin); err == nil {
-		return bin, version, nil
-	}
-	version, err = fetch(ctx, o, dest)
+	bin, version, err = cached(ctx, o, filepath.Join(root, "binaries", fmt.Sprintf("%s-%s-%s", downloadVersion, runtime.GOOS, runtime.GOARCH)))
 	if err != nil {
 		err = fmt.Errorf("no PostgreSQL found here, download it: %w", err)
 		if hint.Of(err) == "" {
@@ -60,6 +55,35 @@ func ensure(ctx context.Context, o Options) (bin, version string, err error) {
 		return "", "", hint.Exit(err, hint.NotStarted)
 	}
 	return bin, version, nil
+}
+
+// EnsureMajor returns a directory with initdb and postgres of one major version, and the release: installed ones, else
+// what was downloaded earlier, else it downloads them with [NPM] into the cache. It is for tests on many versions.
+func EnsureMajor(ctx context.Context, number int, o Options) (bin, version string, err error) {
+	if bin = Installed()[number]; bin != "" {
+		version, err = inspect(bin)
+		return bin, version, err
+	}
+	root := o.Dir
+	if root == "" {
+		if root, err = cacheDir(); err != nil {
+			return "", "", err
+		}
+	}
+	if o.Download == nil {
+		o.Download = NPM(number)
+	}
+	return cached(ctx, o, filepath.Join(root, "binaries", fmt.Sprintf("npm-%d-%s-%s", number, runtime.GOOS, runtime.GOARCH)))
+}
+
+// cached returns what is in dest, which it downloads first if need be.
+func cached(ctx context.Context, o Options, dest string) (bin, version string, err error) {
+	bin = filepath.Join(dest, "bin")
+	if version, err = inspect(bin); err == nil {
+		return bin, version, nil
+	}
+	version, err = fetch(ctx, o, dest)
+	return bin, version, err
 }
 
 // fetch downloads into dest, all or nothing.
@@ -76,7 +100,7 @@ func fetch(ctx context.Context, o Options, dest string) (version string, err err
 	if version, err = inspect(filepath.Join(dest, "bin")); err == nil { // another process was faster
 		return version, nil
 	}
-	o.logger().Info("no PostgreSQL found on this machine, downloading it", slog.String("version", string(downloadVersion)), slog.String("dir", dest))
+	o.logger().Info("no such PostgreSQL on this machine, downloading it", slog.String("dir", dest))
 	tmp, err := os.MkdirTemp(parent, "download-")
 	if err != nil {
 		return "", err

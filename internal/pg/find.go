@@ -117,6 +117,24 @@ func find(binDir, path string, dirs []string) (bin, version string, err error) {
 	return "", "", hint.Wrap(err, installHint())
 }
 
+// Installed returns the directory of server binaries for each major version that is on this machine, of the newest
+// release where it has several.
+func Installed() map[int]string {
+	dirs := filepath.SplitList(os.Getenv("PATH"))
+	for _, pattern := range searchDirs() {
+		found, _ := filepath.Glob(pattern)
+		dirs = append(dirs, found...)
+	}
+	out, versions := map[int]string{}, map[int]string{}
+	for _, dir := range dirs {
+		v, err := inspect(dir)
+		if err == nil && filepath.IsAbs(dir) && (out[major(v)] == "" || older(versions[major(v)], v)) {
+			out[major(v)], versions[major(v)] = dir, v
+		}
+	}
+	return out
+}
+
 func installHint() string {
 	switch runtime.GOOS {
 	case "darwin":
