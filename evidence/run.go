@@ -152,4 +152,10 @@ type Overhead struct {
 	DatabaseCalls   float64 `json:"database_calls"`   // statements that it sent
 	DatabaseSeconds float64 `json:"database_seconds"` // their execution time
 	Share           float64 `json:"share"`            // CPUSeconds ÷ (cores · elapsed)
+
+	Recorder float64 `json:"recorder,omitempty"` // of CPUSeconds, scalecheck's own process
+	Server   float64 `json:"server,omitempty"`   // of CPUSeconds, the server processes of its sessions
+	// SampleInterval is how far apart samples of sessions were at the end: it grows
+	// where observing took more than its share of the machine.
+	SampleInterval scenarios.Seconds `json:"sample_interval,omitempty"`
 }

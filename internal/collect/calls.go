@@ -46,7 +46,7 @@ func startCalls(ctx context.Context, t *Target, n Notes) (Running, error) {
 	if err != nil {
 		return nil, err
 	}
-	page, err := s.scrape(ctx)
+	page, err := s.scrape(ctx, families)
 	if err != nil {
 		return nil, err
 	}
@@ -98,7 +98,7 @@ func readCalls(page *page) map[callKey]callReading {
 func (c *calls) Cut(ctx context.Context, w *evidence.Window) error {
 	last := c.last
 	c.last = nil
-	page, err := c.scraper.scrape(ctx)
+	page, err := c.scraper.scrape(ctx, families)
 	if err != nil {
 		return err
 	}

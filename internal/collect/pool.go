@@ -26,7 +26,7 @@ OpenTelemetry's semantic conventions:
 	db_client_connection_wait_time_seconds   (histogram)
 	db_client_connection_use_time_seconds    (histogram)
 
-each with db_client_connection_pool_name. Gauges are read once a second; what
+each with db_client_connection_pool_name. Gauges are read every other second; what
 happens between two readings does not show in their averages, but does in the
 histograms. An acquire counts as one that waited when it took more than a
 millisecond: from a pool with a free connection it takes microseconds.`,
@@ -56,7 +56,7 @@ func startPool(ctx context.Context, t *Target, n Notes) (Running, error) {
 	if err != nil {
 		return nil, err
 	}
-	page, err := s.scrape(ctx)
+	page, err := s.scrape(ctx, families)
 	if err != nil {
 		return nil, err
 	}
@@ -119,7 +119,7 @@ func readPools(page *page) map[string]poolReading {
 func (p *pools) Cut(ctx context.Context, w *evidence.Window) error {
 	last := p.last
 	p.last = nil
-	page, err := p.scraper.scrape(ctx)
+	page, err := p.scraper.scrape(ctx, families)
 	if err != nil {
 		return err
 	}

@@ -163,13 +163,11 @@ func (p *processes) Close() {
 }
 
 func (p *processes) watch(ctx context.Context) {
-	tick := time.NewTicker(processInterval)
-	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-tick.C:
+		case <-time.After(p.target.hub.paced(processInterval)):
 		}
 		p.mu.Lock()
 		p.resolve(ctx)

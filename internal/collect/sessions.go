@@ -39,7 +39,8 @@ collector can tell which. On PostgreSQL 13, and wherever a statement has no id y
 fingerprint of its redacted text, unless the statements collector has met the
 same text with one id only. A parallel worker works on its leader's statement.
 
-Costs about 1 % of one core. Needs the role pg_read_all_stats to see other users'
+Costs about 1 % of one core; where observing takes more than its share of the
+machine, samples are taken half as often. Needs the role pg_read_all_stats to see other users'
 sessions.`,
 	Start: startSessions,
 }
@@ -112,6 +113,7 @@ type sessions struct {
 type activity struct {
 	begin    time.Time
 	samples  int
+	planned  int
 	counts   map[evidence.Activity]int
 	locked   int // sessions waiting for a lock, all samples together
 	blockers map[evidence.Blocker]*blocking
@@ -169,23 +171,26 @@ func (s *sessions) Close() {
 func (s *sessions) run(ctx context.Context) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	begin := time.Now()
-	for n := 1; ; n++ {
+	due := time.Now()
+	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-timer.C:
 		}
 		err := s.link.do(ctx, s.sample)
-		if err != nil && ctx.Err() == nil {
-			s.mu.Lock()
-			s.acc.err = err
-			s.mu.Unlock()
-		}
 		// Samples that were missed stay missed.
-		n = max(n, int(time.Since(begin)/sampleInterval)+1)
-		shift := time.Duration((rand.Float64()*2 - 1) * jitter * float64(sampleInterval))
-		timer.Reset(time.Until(begin.Add(time.Duration(n)*sampleInterval + shift)))
+		interval := s.hub.paced(sampleInterval)
+		slots := 1 + max(0, int(time.Since(due)/interval))
+		due = due.Add(time.Duration(slots) * interval)
+		s.mu.Lock()
+		s.acc.planned += slots
+		if err != nil && ctx.Err() == nil {
+			s.acc.err = err
+		}
+		s.mu.Unlock()
+		shift := time.Duration((rand.Float64()*2 - 1) * jitter * float64(interval))
+		timer.Reset(time.Until(due.Add(shift)))
 	}
 }
 
@@ -319,8 +324,8 @@ func (s *sessions) Cut(ctx context.Context, w *evidence.Window) error {
 	elapsed := s.acc.begin.Sub(a.begin)
 	stats := &evidence.SessionStats{
 		Samples:  a.samples,
-		Planned:  max(a.samples, int(elapsed/sampleInterval)),
-		Interval: scenarios.Seconds(sampleInterval.Seconds()),
+		Planned:  max(a.samples, a.planned),
+		Interval: scenarios.Seconds(s.hub.paced(sampleInterval).Seconds()),
 	}
 	if len(texts) > 0 {
 		if err := s.notes.Texts(texts); err != nil {

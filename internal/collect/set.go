@@ -6,18 +6,21 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/scalecheck/scalecheck/evidence"
 	"github.com/scalecheck/scalecheck/internal/hint"
+	"github.com/scalecheck/scalecheck/scenarios"
 )
 
 // A hub is what the collectors of a Set share.
 type hub struct {
 	count  counter
 	health health
+	pace   atomic.Int32
 	shared *link // for those that read now and then: tables, processes, jobs
 
 	mu      sync.Mutex
@@ -227,6 +230,7 @@ func (s *Set) Cut(ctx context.Context, w *evidence.Window) {
 		fill(w, &parts[i])
 	}
 	s.own.add(w)
+	s.limit(w)
 }
 
 // fill adds what a collector measured to w.
@@ -280,6 +284,7 @@ func (s *Set) Lost() error { return s.hub.health.lost() }
 func (s *Set) Overhead() evidence.Overhead {
 	o := s.own.total()
 	o.DatabaseCalls = float64(s.hub.count.sent.Load())
+	o.SampleInterval = scenarios.Seconds(s.hub.paced(sampleInterval).Seconds())
 	return o
 }
 

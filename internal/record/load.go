@@ -117,7 +117,12 @@ func (c *conductor) cutAll(ctx context.Context) error {
 // cut fills one window. It returns false when the load has ended; a window of
 // a script that was begun by then is written if it is long enough.
 func (c *conductor) cut(ctx context.Context, p part, steps int, total time.Duration) (bool, error) {
-	var ticks []evidence.Tick
+	// The window grows tick by tick: kept until its end, they would be half of this
+	// process's memory. Until then its length is the one that it should get.
+	w := evidence.Window{
+		Phase: p.phase, Step: p.step, Length: seconds(p.length),
+		Users: p.stage.Users, Rate: p.stage.Rate,
+	}
 	var length time.Duration
 	more := true
 	var cause error
@@ -132,7 +137,12 @@ func (c *conductor) cut(ctx context.Context, p part, steps int, total time.Durat
 		case c.elapsed == 0 && !t.Alive:
 			// Before the first request there is no load.
 		default:
-			ticks = append(ticks, t)
+			if w.Start.IsZero() {
+				w.Start = t.Start
+			}
+			if err := w.Add(t); err != nil {
+				return more, broken(evidence.LoadFailed, "", err)
+			}
 			length += t.Length.Duration()
 			if cutting.add(t) {
 				c.set.Slice(context.WithoutCancel(ctx), &cutting.out[len(cutting.out)-1])
@@ -145,15 +155,8 @@ func (c *conductor) cut(ctx context.Context, p part, steps int, total time.Durat
 	// A window that was broken off is kept when it says something: with what
 	// went before, it shows how the end came about.
 	if length >= min(shortest, p.length) && (cause == nil || length >= p.length/2) {
-		w := evidence.Window{
-			Phase: p.phase, Step: p.step, Start: ticks[0].Start, Length: seconds(length),
-			Users: p.stage.Users, Rate: p.stage.Rate, Slices: cutting.out,
-		}
-		for _, t := range ticks {
-			if err := w.Add(t); err != nil {
-				return more, broken(evidence.LoadFailed, "", err)
-			}
-		}
+		w.Slices = cutting.out
+		setLength(&w, length)
 		c.set.Cut(context.WithoutCancel(ctx), &w)
 		if err := c.write(w); err != nil {
 			return more, errors.Join(err, cause)
@@ -165,6 +168,17 @@ func (c *conductor) cut(ctx context.Context, p part, steps int, total time.Durat
 		}
 	}
 	return more, cause
+}
+
+// setLength gives a window the length that it really had. Averages over it were
+// added up with the one that it should have had.
+func setLength(w *evidence.Window, d time.Duration) {
+	should := w.Length
+	w.Length = seconds(d)
+	if w.Length > 0 {
+		w.Generator.InFlight *= float64(should / w.Length)
+		w.Generator.ActiveUsers *= float64(should / w.Length)
+	}
 }
 
 // tick waits for the next second of load.
@@ -237,24 +251,25 @@ func unreachable(kind string) bool {
 }
 
 func (c *conductor) note(p part, t evidence.Tick, steps int, total time.Duration) {
-	w := evidence.Window{Length: t.Length}
-	if err := w.Add(t); err != nil {
-		return // cut says so
+	c.second.Reset()
+	var requests, failed int64
+	for _, e := range t.Endpoints {
+		requests += e.Requests
+		failed += e.Failed
+		if err := c.second.Merge(e.Latency); err != nil {
+			return // cut says so
+		}
 	}
-	second, err := w.Total()
-	if err != nil {
-		return
-	}
-	c.requests += second.Requests
-	c.failed += second.Failed
+	c.requests += requests
+	c.failed += failed
 	users := p.stage.Users
 	if users == 0 {
-		users = w.Generator.ActiveUsers
+		users = t.Generator.ActiveUsers
 	}
 	c.tell(Progress{
 		Phase: "load", Step: p.step + 1, Steps: steps, Settling: p.phase == evidence.Settle,
 		Elapsed: c.elapsed, Total: total, Users: users,
-		RPS: float64(second.Requests-second.Failed) / max(float64(t.Length), 1e-9),
-		P95: second.Latency.Quantile(0.95), Failed: c.failed, Requests: c.requests,
+		RPS: float64(requests-failed) / max(float64(t.Length), 1e-9),
+		P95: c.second.Quantile(0.95), Failed: c.failed, Requests: c.requests,
 	})
 }

@@ -120,7 +120,7 @@ func Record(ctx context.Context, o Options) (*evidence.Run, error) {
 	if err != nil {
 		return nil, hint.Exit(hint.Wrap(err, "choose another directory with -o"), hint.NotStarted)
 	}
-	c := &conductor{Options: o, w: w}
+	c := &conductor{Options: o, w: w, second: evidence.NewHistogram()}
 	return c.conduct(ctx)
 }
 
@@ -130,11 +130,12 @@ type conductor struct {
 	set  *collect.Set
 	load Load
 
-	requests, failed int64         // since the load began, for Progress
-	alive            bool          // an answer has come
-	dead             int           // seconds without one since
-	elapsed          time.Duration // of the load
-	over             bool          // the load has ended by itself
+	second           *evidence.Histogram // latencies of the last second, for Progress
+	requests, failed int64               // since the load began, for Progress
+	alive            bool                // an answer has come
+	dead             int                 // seconds without one since
+	elapsed          time.Duration       // of the load
+	over             bool                // the load has ended by itself
 }
 
 func (c *conductor) conduct(ctx context.Context) (*evidence.Run, error) {
@@ -180,7 +181,7 @@ func (c *conductor) phases(ctx context.Context) error {
 // the isolation probe takes many snapshots, and nobody is there to be disturbed.
 func (c *conductor) overhead() evidence.Overhead {
 	o := c.set.Overhead()
-	var run, capacity float64
+	var recorder, server, capacity float64
 	for _, w := range c.w.Run().Windows {
 		if w.Phase != evidence.Settle && w.Phase != evidence.Measure {
 			continue
@@ -189,13 +190,17 @@ func (c *conductor) overhead() evidence.Overhead {
 			capacity += float64(w.Host.Cores) * float64(w.Length)
 		}
 		for _, p := range w.Processes {
-			if p.Role == evidence.Recorder || p.Role == evidence.OwnServer {
-				run += p.Run
+			switch p.Role {
+			case evidence.Recorder:
+				recorder += p.Run
+			case evidence.OwnServer:
+				server += p.Run
 			}
 		}
 	}
 	if capacity > 0 {
-		o.CPUSeconds, o.Share = run, run/capacity
+		o.Recorder, o.Server, o.CPUSeconds = recorder, server, recorder+server
+		o.Share = o.CPUSeconds / capacity
 	}
 	return o
 }
