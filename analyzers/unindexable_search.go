@@ -26,10 +26,10 @@ How to confirm it by hand:
 
 What to do: words in texts are full text search (tsvector and GIN); parts of words
 are trigrams (pg_trgm and GIN); lower(column) = is served by an index on that very
-expression, or by a column of type citext; created_at::date = $1 is a range, created_at
->= $1 AND created_at < $1 + 1; and a column that is cast to the parameter's type is
-better compared with a parameter of the column's type. A prefix, LIKE 'word%', is
-served by an index with text_pattern_ops.
+expression, or by a column of type citext; created_at::date = $1 is a range, from $1 up
+to the next day; and a column that is cast to the parameter's type is better compared
+with a parameter of the column's type. A prefix, LIKE 'word%', is served by an index
+with text_pattern_ops.
 
 When it is wrong: the table is small by nature, or the search is rare and may take
 its time.`,
