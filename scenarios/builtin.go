@@ -12,6 +12,9 @@ import (
 //go:embed *.yaml
 var builtin embed.FS
 
+// Default is the built-in scenario of a run that names none.
+const Default = "lms"
+
 // Builtins returns the names of the built-in scenarios, sorted.
 func Builtins() []string {
 	files, _ := fs.Glob(builtin, "*.yaml") // the pattern is a constant

@@ -58,8 +58,9 @@ func newRun(g *global) *cobra.Command {
 		Long: `Put users on an application, step by step, and say how many it carries within its
 objectives and what holds it up beyond.
 
-SCENARIO is a built-in name (` + strings.Join(scenarios.Builtins(), ", ") + `), a scenario file (.yaml) or a plain k6
-script (.js, .ts), whose own scenarios and thresholds then rule.
+SCENARIO is a built-in name (` + strings.Join(scenarios.Builtins(), ", ") + `;
+` + scenarios.Default + ` if none is given), a scenario file (.yaml) or a plain k6 script (.js, .ts), whose
+own scenarios and thresholds then rule.
 
 Without --target the bundled app is measured, with the faults of --fault, on a
 private PostgreSQL, or on the server of --db in a database of its own.
@@ -256,7 +257,7 @@ func (f *runFlags) job(name string) (*job, error) {
 		return nil, usage(errors.New("a scenario is needed with --target: what would the users do there?"),
 			"give a scenario file, a k6 script, or a built-in name: scalecheck run SCENARIO --target "+f.target)
 	case name == "":
-		name = scenarios.Builtins()[0]
+		name = scenarios.Default
 	}
 	return j, j.readScenario(name)
 }
