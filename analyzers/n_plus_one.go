@@ -31,7 +31,8 @@ or the preloading of your data mapper. Where the calls cannot be joined, send
 them in one batch (pipeline mode).
 
 When it is wrong: the statement is a loop that must see its own writes, or the
-repetition is a bounded handful. The isolation probe counts calls of a request
+repetition is a bounded handful. Where requests of different users had lists of
+different length, it is said whether the calls grew with them: that is the proof. The isolation probe counts calls of a request
 that is alone; a cache that is warm under load can make the truth smaller.`,
 }
 
@@ -98,13 +99,26 @@ func nPlusOneFinding(p *Pass, f evidence.Footprint, s evidence.FootprintStatemen
 		bound = capacity.Network
 	}
 	text := p.Run.Text(s.ID)
+	message := fmt.Sprintf("one request sends %.0f statements, %.0f of them the same: %.0f calls a minute at %.1f requests a second",
+		all, s.Calls, s.Calls*rate*60, rate)
+	var growth []Exhibit
+	var caveats []string
+	if g := s.Grows; g != nil {
+		message += fmt.Sprintf("; %.1f more for each row of another statement", g.Calls)
+		growth = []Exhibit{
+			{"calls for each row more of: " + p.Run.Text(g.Statement), g.Calls, "", "isolation probe"},
+			{"such rows, in the requests that were seen: least", g.Least, "rows", "isolation probe"},
+			{"most", g.Most, "rows", "isolation probe"},
+		}
+	} else {
+		caveats = []string{"calls were counted on requests that were alone; that they grow with the rows of a list was not seen there"}
+	}
 	p.Report(Finding{
 		Bound:   bound,
 		Subject: Subject{Kind: Endpoint, Name: f.Endpoint, Endpoint: f.Endpoint, Statement: s.ID, Detail: text},
-		Message: fmt.Sprintf("one request sends %.0f statements, %.0f of them the same: %.0f calls a minute at %.1f requests a second",
-			all, s.Calls, s.Calls*rate*60, rate),
-		Load: blame.Load, Share: blame.Share,
-		Exhibits: []Exhibit{
+		Message: message,
+		Load:    blame.Load, Share: blame.Share,
+		Exhibits: append(growth, []Exhibit{
 			{"calls of the repeated statement in one request", s.Calls, "", "isolation probe"},
 			{"rows by one call", s.Rows / s.Calls, "rows", "isolation probe"},
 			{"calls of all statements in one request", all, "", "isolation probe"},
@@ -112,8 +126,8 @@ func nPlusOneFinding(p *Pass, f evidence.Footprint, s evidence.FootprintStatemen
 			{"processor time of the request alone, app", f.AppCPU, "s", "schedstat"},
 			{"processor time of the request alone, PostgreSQL", f.ServerCPU, "s", "schedstat"},
 			{"share of all processor time", blame.CPU, "share", "schedstat"},
-		},
+		}...),
 		Remedy:  &Remedy{Title: "fetch it for all rows at once: a join, = ANY($1), or an aggregate"},
-		Caveats: []string{"calls were counted on a request that was alone; whether they grow with the data was not tried"},
+		Caveats: caveats,
 	})
 }

@@ -368,6 +368,16 @@ type FootprintStatement struct {
 	Rows    float64 `json:"rows"`
 	Blocks  float64 `json:"blocks"`
 	Seconds float64 `json:"seconds"`
+	Grows   *Growth `json:"grows,omitempty"` // nil: its calls did not grow with another's rows, or the requests were alike
+}
+
+// A Growth says that a statement is called for each row of another one: from
+// request to request both vary together.
+type Growth struct {
+	Statement string  `json:"statement"` // ID of the one with the rows
+	Calls     float64 `json:"calls"`     // for each row more
+	Least     float64 `json:"least"`     // rows, in the requests that were seen
+	Most      float64 `json:"most"`
 }
 
 // A FootprintCall is one dependency's part of a Footprint, a request.

@@ -156,6 +156,7 @@ func footprint(f *evidence.Footprint, ws []evidence.Window, background evidence.
 		f.DBSeconds += s.Seconds / n
 		f.Statements = append(f.Statements, evidence.FootprintStatement{
 			ID: s.ID, Calls: s.Calls / n, Rows: max(0, s.Rows/n), Blocks: max(0, (s.Hit+s.Read)/n), Seconds: max(0, s.Seconds/n),
+			Grows: growth(ws, s.ID),
 		})
 	}
 	slices.SortFunc(f.Statements, func(a, b evidence.FootprintStatement) int {
