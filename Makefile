@@ -51,6 +51,14 @@ accuracy: build ## every fault and control, three seeds each: is the verdict rig
 bench-analysis: ## how long, and with how much memory, an hour with 5,000 statements is analyzed
 	$(GO) run ./internal/bench/analysis -out docs/results
 
+.PHONY: bench-users
+bench-users: build ## ten thousand users who think: memory and lateness, beside plain k6 (BENCH="-for 30s -users 2000" for a short one)
+	$(GO) run ./internal/bench/users -bin $(BIN) -out docs/results/users.json $(BENCH)
+
+.PHONY: bench-generator
+bench-generator: build ## processor time a request: scalecheck, plain k6, vegeta (BENCH="-rounds 1 -window 2s" for a short one)
+	$(GO) run ./internal/bench/generator -bin $(BIN) -out docs/results/generator.json $(BENCH)
+
 .PHONY: clean
 clean: ## remove what building and running left here
 	rm -rf bin scalecheck-out

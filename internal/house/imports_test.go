@@ -40,6 +40,11 @@ var may = map[string][]string{
 	"internal/matrix/cmd":  {"internal/matrix"},
 	"internal/pg/versions": {"internal/pg"},
 
+	"internal/bench":           {},
+	"internal/bench/users":     {"scenarios", "evidence", "internal/bench", "internal/k6"},
+	"internal/bench/generator": {"scenarios", "internal/bench", "internal/k6"},
+	"internal/bench/vegeta":    {},
+
 	"scenarios/k6ext": {"scenarios", "evidence", "internal/engine", "internal/k6", "internal/hint"},
 	"cmd/scalecheck":  {"..."},
 }
@@ -58,6 +63,7 @@ var homes = map[string][]string{
 	"github.com/prometheus/common":        {"internal/collect"},
 	"github.com/prometheus/client_golang": {"reference-app/..."},
 	"gonum.org/v1/gonum":                  {"analyzers/capacity"},
+	"github.com/tsenart/vegeta":           {"internal/bench/vegeta"},
 	"go.yaml.in/yaml":                     {"scenarios"},
 }
 
