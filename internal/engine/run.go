@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"math"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -307,11 +306,6 @@ func (j joining) Started(s Start) {
 		j.Offered(1)
 	}
 	j.Sink.Started(s)
-}
-
-// persona returns the index of the persona of that name.
-func (r *run) persona(name string) int {
-	return slices.IndexFunc(r.personas, func(p persona) bool { return p.name == name })
 }
 
 // count adds to the active users. The sink hears of it under the lock, so that

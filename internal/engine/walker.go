@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -69,22 +68,7 @@ func newWalker(o Options) (*walker, error) {
 		}
 	}
 	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}
-	w.transport = &http.Transport{
-		Proxy: nil, // one in the environment would be measured along, or leak the load
-		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
-			if !w.allowed(addr) {
-				return nil, errHost
-			}
-			return dialer.DialContext(ctx, network, addr)
-		},
-		MaxIdleConns:          0, // no bound: users have at most one request under way each
-		MaxIdleConnsPerHost:   1 << 20,
-		IdleConnTimeout:       30 * time.Second, // below the usual servers', who would close it under our hands
-		TLSHandshakeTimeout:   10 * time.Second,
-		ExpectContinueTimeout: time.Second,
-		ReadBufferSize:        4 << 10,
-		WriteBufferSize:       4 << 10,
-	}
+	w.transport = newTransport(w.allowed, dialer.DialContext)
 	return w, nil
 }
 
@@ -99,4 +83,9 @@ func (w *walker) allowed(addr string) bool {
 	return slices.ContainsFunc(w.hosts, func(h string) bool {
 		return h == addr || h == host || h == "["+host+"]"
 	})
+}
+
+// persona returns the index of the persona of that name, or -1.
+func (w *walker) persona(name string) int {
+	return slices.IndexFunc(w.personas, func(p persona) bool { return p.name == name })
 }

@@ -1,7 +1,7 @@
 // Package k6ext is scalecheck's extension of k6, for xk6 build --with or for
 // an import beside k6's cmd, as cmd/scalecheck does it.
 //
-// It registers two things under the name scalecheck:
+// It registers three things under the name scalecheck:
 //
 //   - An output (--out scalecheck=FILE) that folds samples into one histogram
 //     per endpoint and second, in constant memory, and writes one line of JSON
@@ -12,6 +12,8 @@
 //     few kilobytes instead of a JavaScript runtime, and the latency of a
 //     request counts from when it should have been sent: an application that
 //     freezes for two seconds shows in the percentiles.
+//   - A module (import { journey } from 'k6/x/scalecheck') with which a script
+//     walks such users one session a call, when it wants to.
 //
 // What the executor measures goes through k6's own sample pipeline, so that
 // k6's other outputs see http_reqs, http_req_duration and http_req_failed as

@@ -46,6 +46,7 @@ type config struct {
 	Duration types.NullDuration `json:"duration,omitzero"`
 	Steps    int                `json:"steps,omitempty"`
 	Seed     int64              `json:"seed,omitempty"`
+	Drain    types.NullDuration `json:"drain,omitzero"`
 
 	// Metrics says whether k6's own metrics of our requests are wanted:
 	// making them costs more than a request's other bookkeeping.
@@ -85,6 +86,7 @@ func (c *config) load() error {
 		if err != nil {
 			return err
 		}
+		c.plan.Drain = scenarios.Seconds(c.Drain.TimeDuration().Seconds())
 	}
 	if len(c.plan.Stages) == 0 {
 		return errors.New("the plan has no stages")

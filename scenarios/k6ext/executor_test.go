@@ -160,37 +160,88 @@ func countJSON(t *testing.T, file, metric string) (n int64) {
 	return n
 }
 
-// TestSegmentsShareThePlan: two processes make the sessions of one.
+// TestSegmentsShareThePlan: two and three processes make the load of one. The
+// plan is the same sessions, whoever walks them, and each goes on to its end: the
+// same users send the same requests, and the histograms add up.
 func TestSegmentsShareThePlan(t *testing.T) {
 	t.Parallel()
-	sessions := func(segments ...string) (n int64) {
-		a := newApp(t, nil)
+	const scenario = `
+version: 1
+name: shared
+client_ip: per_user
+data: { n: { range: [1, 5], per: request } }
+endpoints:
+  home: { get: /, think: { exponential: 50ms } }
+  page: { get: "/page/${n}", think: { exponential: 50ms } }
+  note: { post: /note, form: { n: "${n}" }, think: { exponential: 50ms } }
+personas:
+  reader: { share: 0.7, start: [home], journey: { page: { to: { page: 0.6, end: 0.4 } } } }
+  writer: { share: 0.3, start: [home], journey: { page: { to: { note: 1 } }, note: { to: { page: 0.3, end: 0.7 } } } }
+`
+	type load struct {
+		Users     map[string]int   // requests by user
+		Requests  map[string]int64 // by endpoint
+		Latencies int64
+		Started   int64
+		Offered   int64
+		Sessions  int64
+	}
+	run := func(segments ...string) load {
+		var mu sync.Mutex
+		l := load{Users: map[string]int{}, Requests: map[string]int64{}}
+		a := newApp(t, func(_ http.ResponseWriter, r *http.Request) {
+			mu.Lock()
+			defer mu.Unlock()
+			l.Users[r.Header.Get("X-Forwarded-For")]++
+		})
 		var loads []*k6.Load
 		for _, s := range segments {
-			o := journeyOptions(t, a.URL, oneRequest, scenarios.Stage{Rate: 100, Settle: 1, Measure: 2})
+			o := journeyOptions(t, a.URL, scenario, scenarios.Stage{Rate: 130, Settle: 1, Measure: 2})
+			o.Plan.Drain = 30
 			if s != "" {
-				o.Segment, o.Sequence = s, "0,1/3,1"
+				var cuts []string
+				for _, s := range segments {
+					from, _, _ := strings.Cut(s, ":")
+					cuts = append(cuts, from)
+				}
+				o.Segment, o.Sequence = s, strings.Join(cuts, ",")+",1"
 			}
 			loads = append(loads, start(t, o))
 		}
-		for _, l := range loads {
-			w, _ := finish(t, l)
-			if _, err := l.Wait(); err != nil {
+		for _, x := range loads {
+			w, _ := finish(t, x)
+			if _, err := x.Wait(); err != nil {
 				t.Fatal(err)
 			}
-			if w.Generator.Completed == 0 {
-				t.Error("a process without a request")
+			g := w.Generator
+			if g.Completed == 0 || g.Dropped+g.Waiting != 0 || g.Started != g.Completed {
+				t.Errorf("%v: a process with %+v", segments, g)
 			}
-			n += w.Generator.Sessions
+			total, err := w.Total()
+			if err != nil {
+				t.Fatal(err)
+			}
+			for name, n := range requests(w) {
+				l.Requests[name] += n
+			}
+			l.Latencies += total.Latency.Count() + total.FailedLatency.Count()
+			l.Started += g.Started
+			l.Offered += g.Offered
+			l.Sessions += g.Sessions
 		}
-		if c := a.count("GET"); c != n {
-			t.Errorf("%v: %d sessions, the server counted %d", segments, n, c)
+		if c := a.count(""); c != l.Started || c != l.Latencies {
+			t.Errorf("%v: %d requests and %d latencies, the server counted %d", segments, l.Started, l.Latencies, c)
 		}
-		return n
+		return l
 	}
-	one, two := sessions(""), sessions("0:1/3", "1/3:1")
-	if one != two {
-		t.Errorf("one process: %d sessions, two: %d", one, two)
+	one := run("")
+	if one.Sessions < 300 || one.Sessions != one.Offered || int(one.Sessions) != len(one.Users) {
+		t.Errorf("%d sessions of %d offered by %d users, want about 390", one.Sessions, one.Offered, len(one.Users))
+	}
+	for _, segments := range [][]string{{"0:1/3", "1/3:1"}, {"0:1/3", "1/3:2/3", "2/3:1"}} {
+		if diff := cmp.Diff(one, run(segments...)); diff != "" {
+			t.Errorf("%v (-one process +several):\n%s", segments, diff)
+		}
 	}
 }
 
@@ -299,7 +350,7 @@ func runK6(t *testing.T, env []string, args ...string) (out string, status int) 
 
 func TestExamples(t *testing.T) {
 	t.Parallel()
-	for _, script := range []string{"plain.js", "journeys.js"} {
+	for _, script := range []string{"plain.js", "journeys.js", "calls.js"} {
 		t.Run(script, func(t *testing.T) {
 			t.Parallel()
 			a := newApp(t, nil)

@@ -1,6 +1,6 @@
 /**
- * scalecheck's extension of k6. It is used through a script's options and
- * k6's --out flag; there is no module to import.
+ * scalecheck's extension of k6. It is used through a script's options, k6's
+ * --out flag, and the module k6/x/scalecheck.
  *
  * @example
  * export const options = {
@@ -41,6 +41,9 @@ export interface ScalecheckScenario {
   /** The same seed gives the same users with the same choices. */
   seed?: number;
 
+  /** How long sessions that are under way at the end may go on: '10s'. Default: they end with their request. */
+  drain?: string | number;
+
   /** The plan as a whole, in place of the fields from target to seed; scalecheck run passes one. */
   plan?: object;
 
@@ -54,6 +57,38 @@ export interface ScalecheckScenario {
   startTime?: string;
   gracefulStop?: string;
   tags?: { [name: string]: string };
+}
+
+declare module 'k6/x/scalecheck' {
+  export interface JourneyOptions {
+    /** As an executor's: the text of a scenario file, or 'builtin:lms'. */
+    scenario: string | object;
+    /** Base URL of the system under test. Only its host is sent requests, as far as k6's own guards allow. */
+    target: string;
+    /** Walk only this persona. Default: each in its share. */
+    persona?: string;
+    /** The same seed gives the same sessions. */
+    seed?: number;
+  }
+
+  export interface Visit {
+    /** Number of the session, from 1. */
+    session: number;
+    persona: string;
+    requests: number;
+    /** Of these, not answered as the scenario expects. */
+    failed: number;
+    /** Milliseconds, think time included. */
+    duration: number;
+  }
+
+  /**
+   * Returns a function that walks one session of the scenario in Go at each
+   * call, and returns when the session is over. Call it in the init code; all
+   * VUs share the sessions. Requests are sent by k6's dialer and held to its
+   * --rps; their metrics and tags are those of the executor 'scalecheck'.
+   */
+  export function journey(options: JourneyOptions): () => Visit;
 }
 
 /**

@@ -1,8 +1,11 @@
 package k6ext
 
 import (
+	"go.k6.io/k6/js/modules"
 	"go.k6.io/k6/lib"
 	"go.k6.io/k6/output"
+
+	"github.com/scalecheck/scalecheck/internal/engine"
 )
 
 const name = "scalecheck"
@@ -12,4 +15,5 @@ func init() {
 	watchParent()
 	output.RegisterExtension(name, newOutput)
 	lib.RegisterExecutorConfigType(name, newConfig)
+	modules.Register("k6/x/"+name, &module{made: map[string]*engine.Sessions{}})
 }

@@ -1,0 +1,86 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+// Sessions walks sessions one by one for who decides when: a k6 script. Their
+// numbers and personas are those of open load. It is safe for concurrent use.
+type Sessions struct{ w *walker }
+
+// NewSessions returns the sessions of the scenario. Of the plan it uses target,
+// seed and limits.
+func NewSessions(o Options) (*Sessions, error) {
+	w, err := newWalker(o)
+	if err != nil {
+		return nil, err
+	}
+	return &Sessions{w}, nil
+}
+
+// A Caller is who walks sessions one after the other, over connections of its
+// own.
+type Caller struct{ w *walker }
+
+// Caller returns a caller who connects by dial, which gets only addresses that
+// the plan allows, and who asks limiter before each request unless that is nil.
+func (s *Sessions) Caller(dial func(ctx context.Context, network, addr string) (net.Conn, error), limiter *rate.Limiter) *Caller {
+	w := *s.w
+	if limiter != nil {
+		w.limiter = limiter
+	}
+	w.transport = newTransport(w.allowed, dial)
+	return &Caller{&w}
+}
+
+// Walk walks the next session from now on, of the named persona if there is a
+// name. It returns the session's number and the name of its persona. When ctx
+// ends, so does the request that is under way.
+func (c *Caller) Walk(ctx context.Context, persona string, sink Sink) (number int, who string, err error) {
+	number, k := c.w.draw.nextOwn(0)
+	if persona != "" {
+		if k = c.w.persona(persona); k < 0 {
+			return 0, "", fmt.Errorf("there is no persona %q", persona)
+		}
+	}
+	u := c.w.newUser(number)
+	defer u.close()
+	p := &c.w.personas[k]
+	sink.Offered(1)
+	if u.reserve(p) {
+		u.session(&pace{load: ctx, requests: ctx}, p, time.Now(), sink)
+	}
+	if !u.sent {
+		sink.Dropped(1)
+	}
+	return number, p.name, nil
+}
+
+// Close closes the caller's connections.
+func (c *Caller) Close() { c.w.transport.CloseIdleConnections() }
+
+// newTransport returns a transport that reaches what is allowed, by dial.
+func newTransport(allowed func(addr string) bool, dial func(ctx context.Context, network, addr string) (net.Conn, error)) *http.Transport {
+	return &http.Transport{
+		Proxy: nil, // one in the environment would be measured along, or leak the load
+		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+			if !allowed(addr) {
+				return nil, errHost
+			}
+			return dial(ctx, network, addr)
+		},
+		MaxIdleConns:          0, // no bound: users have at most one request under way each
+		MaxIdleConnsPerHost:   1 << 20,
+		IdleConnTimeout:       30 * time.Second, // below the usual servers', who would close it under our hands
+		TLSHandshakeTimeout:   10 * time.Second,
+		ExpectContinueTimeout: time.Second,
+		ReadBufferSize:        4 << 10,
+		WriteBufferSize:       4 << 10,
+	}
+}
