@@ -18,10 +18,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -48,6 +50,28 @@ func Role() {
 	os.Exit(0)
 }
 
+// pinnedEnv marks a program that has pinned itself.
+const pinnedEnv = "SCALECHECK_BENCH_PINNED"
+
+// Pin starts the program again with one processor for itself and the generators
+// that it starts, while targets get another one; it returns whether that is so.
+// Without it, what a request costs depends on how many processors the runtime
+// believes it has to wake.
+func Pin() bool {
+	if os.Getenv(pinnedEnv) != "" {
+		return true
+	}
+	taskset, err := exec.LookPath("taskset")
+	exe, err2 := os.Executable()
+	if err != nil || err2 != nil || runtime.NumCPU() < 2 {
+		return false
+	}
+	env := append(os.Environ(), pinnedEnv+"=1")
+	err = syscall.Exec(taskset, append([]string{"taskset", "-c", "0", exe}, os.Args[1:]...), env)
+	fmt.Fprintln(os.Stderr, "not pinned:", err)
+	return false
+}
+
 // A Peer is a process in one of the roles.
 type Peer struct {
 	cmd   *exec.Cmd
@@ -61,6 +85,9 @@ func peer(role string) (*Peer, error) {
 		return nil, err
 	}
 	cmd := exec.Command(exe, role)
+	if os.Getenv(pinnedEnv) != "" && role == serveRole {
+		cmd = exec.Command("taskset", "-c", "1", exe, role)
+	}
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
 	if err != nil {

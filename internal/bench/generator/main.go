@@ -71,6 +71,7 @@ type variant struct {
 
 type result struct {
 	Rounds   int     `json:"rounds"`
+	Pinned   bool    `json:"pinned"` // generator and target have a processor each
 	Window   float64 `json:"window_s"`
 	Ours     float64 `json:"ours_us"`
 	K6       float64 `json:"k6_us"`
@@ -90,7 +91,11 @@ func main() {
 	window := flag.Duration("window", 5*time.Second, "of each measurement, after two seconds of warming up")
 	out := flag.String("out", "", "file of the result; empty: none")
 	flag.Parse()
+	pinned := bench.Pin()
 	r, err := measure(*bin, *rounds, *window)
+	if err == nil {
+		r.Pinned = pinned
+	}
 	if err == nil && *out != "" {
 		err = bench.Write(*out, r)
 	}
