@@ -47,6 +47,10 @@ lint: ## gofmt, go vet, staticcheck
 accuracy: build ## every fault and control, three seeds each: is the verdict right? (80 s a run; FAULT=name,name for some)
 	$(GO) run ./internal/matrix/cmd -bin $(BIN) -out docs/results $(if $(FAULT),-fault $(FAULT)) $(ACCURACY)
 
+.PHONY: bench-overhead
+bench-overhead: setup build ## what observing costs: the bundled app at a moderate load, twice (3 minutes; the machine should be idle)
+	$(GO) run ./internal/bench/overhead -bin $(BIN) -out docs/results
+
 .PHONY: bench-analysis
 bench-analysis: ## how long, and with how much memory, an hour with 5,000 statements is analyzed
 	$(GO) run ./internal/bench/analysis -out docs/results

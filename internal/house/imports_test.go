@@ -37,8 +37,10 @@ var may = map[string][]string{
 	"internal/bundled": {"internal/hint", "internal/pg", "reference-app/..."},
 	"internal/matrix":  {},
 
-	"internal/matrix/cmd":  {"internal/matrix"},
-	"internal/pg/versions": {"internal/pg"},
+	"internal/matrix/cmd":     {"internal/matrix"},
+	"internal/pg/versions":    {"internal/pg"},
+	"internal/bench/analysis": {"scenarios", "evidence", "reports"},
+	"internal/bench/overhead": {"evidence"},
 
 	"internal/bench":           {},
 	"internal/bench/users":     {"scenarios", "evidence", "internal/bench", "internal/k6"},
