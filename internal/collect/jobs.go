@@ -138,6 +138,7 @@ type flows struct{ arrived, ended, work, failed map[jobKind]float64 }
 const lateness = 10 * time.Second
 
 type jobs struct {
+	hub    *hub
 	link   *link
 	done   func()
 	tables []*riverTable
@@ -165,7 +166,7 @@ func startJobs(ctx context.Context, t *Target, n Notes) (Running, error) {
 	if err != nil {
 		return nil, err
 	}
-	j := &jobs{link: l, done: done, running: map[jobKind]float64{}}
+	j := &jobs{hub: t.hub, link: l, done: done, running: map[jobKind]float64{}}
 	err = l.do(ctx, func(ctx context.Context, c *pgx.Conn) error {
 		if err := j.find(ctx, c, n); err != nil {
 			return err
@@ -292,13 +293,11 @@ func (t *riverTable) between(ctx context.Context, c *pgx.Conn, from, to moment) 
 }
 
 func (j *jobs) watch(ctx context.Context) {
-	tick := time.NewTicker(time.Second)
-	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-tick.C:
+		case <-time.After(j.hub.paced(time.Second)):
 		}
 		// A sample that fails is left out of the average.
 		_ = j.link.do(ctx, j.sample)

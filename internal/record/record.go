@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"runtime/debug"
 	"time"
 
 	"github.com/scalecheck/scalecheck/evidence"
@@ -138,7 +139,12 @@ type conductor struct {
 	over             bool                // the load has ended by itself
 }
 
+// gcPercent: the recorder's heap is some ten megabytes, and collecting it at every
+// doubling was a fifth of what observing costs. It may grow to five times that.
+const gcPercent = 400
+
 func (c *conductor) conduct(ctx context.Context) (*evidence.Run, error) {
+	defer debug.SetGCPercent(debug.SetGCPercent(gcPercent))
 	defer c.w.Close()
 	c.Target.GeneratorPID = func() int {
 		if c.load == nil {
