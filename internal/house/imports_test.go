@@ -43,6 +43,7 @@ var may = map[string][]string{
 	"internal/bench/overhead": {"evidence"},
 
 	"internal/bench":           {},
+	"internal/bench/analysis":  {"scenarios", "evidence", "reports"},
 	"internal/bench/users":     {"scenarios", "evidence", "internal/bench", "internal/k6"},
 	"internal/bench/generator": {"scenarios", "internal/bench", "internal/k6"},
 	"internal/bench/vegeta":    {},
