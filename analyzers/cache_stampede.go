@@ -72,6 +72,25 @@ type bursts struct {
 	calls, period, slice float64
 }
 
+// longSlice, in seconds: caches that expire after ten seconds are common, and what
+// is looked at must be shorter than what it should show.
+const longSlice = 8
+
+// slicesOf returns the slices of the window; a window too short to have any is one.
+// A statement that is missing from a slice was among the least there: next to none.
+func slicesOf(w evidence.Window) []evidence.Slice {
+	if len(w.Slices) > 0 {
+		return w.Slices
+	}
+	whole := evidence.Slice{Start: w.Start, Length: w.Length}
+	for _, s := range w.Statements {
+		if !s.Nested {
+			whole.Statements = append(whole.Statements, evidence.SliceStatement{ID: s.ID, Calls: s.Calls})
+		}
+	}
+	return []evidence.Slice{whole}
+}
+
 // burstsOf finds a statement's bursts in the slices of the load: calls in some
 // slices, hardly any in those between, and about the same time from one to the
 // next.
@@ -84,17 +103,22 @@ func burstsOf(r *evidence.Run, id string) (bursts, bool) {
 		if w.Phase != evidence.Measure && w.Phase != evidence.Settle {
 			continue
 		}
-		var calls float64
-		for _, s := range w.Statements {
-			if s.ID == id && !s.Nested {
-				calls += s.Calls
+		for _, sl := range slicesOf(w) {
+			var calls float64
+			for _, s := range sl.Statements {
+				if s.ID == id {
+					calls += s.Calls
+				}
 			}
+			series = append(series, calls)
+			peak = max(peak, calls)
+			begins = append(begins, at)
+			at += float64(sl.Length)
+			b.slice = max(b.slice, float64(sl.Length))
 		}
-		series = append(series, calls)
-		peak = max(peak, calls)
-		at += float64(w.Length)
-		begins = append(begins, at-float64(w.Length))
-		b.slice = max(b.slice, float64(w.Length))
+	}
+	if b.slice > longSlice {
+		return b, false // bursts would be lost in it
 	}
 	var first, last, shortest, longest float64
 	var still int
