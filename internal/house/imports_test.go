@@ -39,7 +39,6 @@ var may = map[string][]string{
 
 	"internal/matrix/cmd":     {"internal/matrix"},
 	"internal/pg/versions":    {"internal/pg"},
-	"internal/bench/analysis": {"scenarios", "evidence", "reports"},
 	"internal/bench/overhead": {"evidence"},
 
 	"internal/bench":           {},
