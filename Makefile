@@ -28,6 +28,8 @@ demo: ## watch an application break: private PostgreSQL, bundled app, a minute o
 .PHONY: test
 test: setup ## everything that CI runs: real PostgreSQL, the built binary, a browser
 	$(GO) test -p 1 -timeout 9m ./...
+	$(GO) test -run '^$$' -fuzz FuzzParse -fuzztime 5s ./scenarios
+	$(GO) test -run '^$$' -fuzz FuzzSkeleton -fuzztime 3s ./scenarios
 
 .PHONY: test-postgres-versions
 test-postgres-versions: setup ## the same on PostgreSQL 13 to 18, fetched with npm where they are missing (about 20 minutes; VERSIONS=-some: those that can be had)

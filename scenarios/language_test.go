@@ -333,3 +333,20 @@ func TestQuantiles(t *testing.T) {
 		t.Errorf("%d quantiles from %v by %v to %v", len(q), q[0], q[50], q[len(q)-1])
 	}
 }
+
+// Whatever the line, a skeleton that is read is written so that it reads back.
+func FuzzSkeleton(f *testing.F) {
+	for _, line := range []string{"a", "3x a b(v.id=1) a", "x x", "1x 2x a", "0.5x a(v=1,w-x=12)", "1e5x a", "a(", "a()", "a(v=0)", "3x"} {
+		f.Add(line)
+	}
+	f.Fuzz(func(t *testing.T, line string) {
+		k, err := ParseSkeleton(line)
+		if err != nil {
+			return
+		}
+		again, err := ParseSkeleton(k.String())
+		if diff := cmp.Diff(k, again); err != nil || diff != "" {
+			t.Errorf("%q: %v\n%s", line, err, diff)
+		}
+	})
+}

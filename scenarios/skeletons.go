@@ -10,7 +10,8 @@ import (
 // is not 1, then the steps: "3x login course(course.id=1) item(item.id=1)".
 func (k *Skeleton) String() string {
 	var b strings.Builder
-	if k.Weight != 1 {
+	// An endpoint called 2x would be taken for a weight.
+	if k.Weight != 1 || len(k.Steps) > 0 && strings.HasSuffix(k.Steps[0].Endpoint, "x") {
 		b.WriteString(strconv.FormatFloat(k.Weight, 'g', -1, 64) + "x ")
 	}
 	for i, s := range k.Steps {
