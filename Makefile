@@ -65,6 +65,10 @@ bench-users: build ## ten thousand users who think: memory and lateness, beside 
 bench-generator: build ## processor time a request: scalecheck, plain k6, vegeta (BENCH="-rounds 1 -window 2s" for a short one)
 	$(GO) run ./internal/bench/generator -bin $(BIN) -out docs/results/generator.json $(BENCH)
 
+.PHONY: accuracy-mining
+accuracy-mining: ## how faithful are mined models? logs of known users, one half fitted, the other judged (a few minutes)
+	$(GO) run ./scenarios/mine/accuracy -out docs/results
+
 .PHONY: clean
 clean: ## remove what building and running left here
 	rm -rf bin scalecheck-out

@@ -16,14 +16,14 @@ import (
 func newScenario(g *global) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "scenario",
-		Short: "write, check and draw scenarios",
-		Long: `Write, check and draw scenarios: files that say who the users are and what
+		Short: "write, check, draw and mine scenarios",
+		Long: `Write, check, draw and mine scenarios: files that say who the users are and what
 they do. The language: scenarios/README.md. Built in are
 ` + strings.Join(scenarios.Builtins(), ", ") + ".",
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(newScenarioInit(g), newScenarioCheck(g), newScenarioShow(g))
+	c.AddCommand(newScenarioInit(g), newScenarioCheck(g), newScenarioShow(g), newScenarioMine(g))
 	return c
 }
 

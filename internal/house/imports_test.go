@@ -18,12 +18,13 @@ const module = "github.com/scalecheck/scalecheck/"
 //
 // and beside it stands what touches the world.
 var may = map[string][]string{
-	"scenarios":          {"internal/hint"},
-	"scenarios/mine":     {"scenarios", "internal/hint"},
-	"evidence":           {"scenarios"},
-	"analyzers/capacity": {"scenarios", "evidence"},
-	"analyzers":          {"scenarios", "evidence", "analyzers/capacity"},
-	"reports":            {"scenarios", "evidence", "analyzers/capacity", "analyzers"},
+	"scenarios":               {"internal/hint"},
+	"scenarios/mine":          {"scenarios", "internal/hint"},
+	"scenarios/mine/accuracy": {"scenarios", "scenarios/mine"},
+	"evidence":                {"scenarios"},
+	"analyzers/capacity":      {"scenarios", "evidence"},
+	"analyzers":               {"scenarios", "evidence", "analyzers/capacity"},
+	"reports":                 {"scenarios", "evidence", "analyzers/capacity", "analyzers"},
 
 	"reference-app/...": {"reference-app/..."},
 

@@ -233,31 +233,40 @@ func (op *Op) logsIn() bool {
 // skeletons counts the different sequences. Of more than MaxSkeletons a random
 // part is kept, weighted as it came.
 func (l *Log) skeletons(sessions []Session, rng *rand.Rand) []scenarios.Skeleton {
+	type counted struct {
+		scenarios.Skeleton
+		text string
+	}
 	index := map[string]int{}
-	var all []scenarios.Skeleton
+	var all []counted
 	for _, i := range rng.Perm(len(sessions)) {
 		k := l.skeleton(sessions[i])
-		key := fmt.Sprint(k.Steps)
-		j, ok := index[key]
+		text := k.String()
+		j, ok := index[text]
 		if !ok {
 			if len(all) >= MaxSkeletons {
 				continue
 			}
 			j = len(all)
-			index[key] = j
-			all = append(all, k)
+			index[text] = j
+			all = append(all, counted{k, text})
+			continue
 		}
 		all[j].Weight++
 	}
-	slices.SortStableFunc(all, func(a, b scenarios.Skeleton) int {
-		return cmp.Or(cmp.Compare(b.Weight, a.Weight), cmp.Compare(len(a.Steps), len(b.Steps)), cmp.Compare(fmt.Sprint(a.Steps), fmt.Sprint(b.Steps)))
+	slices.SortFunc(all, func(a, b counted) int {
+		return cmp.Or(cmp.Compare(b.Weight, a.Weight), cmp.Compare(len(a.Steps), len(b.Steps)), strings.Compare(a.text, b.text))
 	})
-	return all
+	out := make([]scenarios.Skeleton, len(all))
+	for i := range all {
+		out[i] = all[i].Skeleton
+	}
+	return out
 }
 
 // skeleton numbers the values of a session in the order of their first use.
 func (l *Log) skeleton(s Session) scenarios.Skeleton {
-	var k scenarios.Skeleton
+	k := scenarios.Skeleton{Weight: 1}
 	numbers := map[int]map[Value]int{}
 	for _, c := range s.Calls {
 		st := scenarios.Step{Endpoint: l.Ops[c.Op].Name}

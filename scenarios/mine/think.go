@@ -72,6 +72,9 @@ func measured(times []float64) *scenarios.Think {
 	}
 	times = slices.Clone(times)
 	slices.Sort(times)
+	if len(times) < quantiles {
+		return few(times)
+	}
 	q := make([]scenarios.Seconds, quantiles)
 	for i := range q {
 		at := float64(i) / (quantiles - 1) * float64(len(times)-1)
@@ -93,4 +96,16 @@ func measured(times []float64) *scenarios.Think {
 		return &scenarios.Think{Const: 0.001} // one after the other, as scripts do
 	}
 	return &scenarios.Think{Quantiles: q}
+}
+
+// few times are what they are.
+func few(times []float64) *scenarios.Think {
+	if len(times) == 1 || times[len(times)-1] == 0 {
+		return &scenarios.Think{Const: scenarios.Seconds(max(0.001, times[0]))}
+	}
+	t := &scenarios.Think{}
+	for _, v := range times {
+		t.Quantiles = append(t.Quantiles, scenarios.Seconds(v))
+	}
+	return t
 }
