@@ -42,7 +42,7 @@ type result struct {
 }
 
 func main() {
-	sessions := flag.Int("sessions", 12_000, "of each log")
+	sessions := flag.Int("sessions", 10_000, "of each log")
 	seed := flag.Uint64("seed", 1, "of the truth and of the models")
 	out := flag.String("out", "", "directory for mining.md and mining.json; empty: print only")
 	flag.Parse()
