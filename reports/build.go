@@ -42,6 +42,7 @@ func newDocument(r *Report) (*document, error) {
 		Coverage:    unknown,
 		Missing:     map[string][]string{},
 		Generator:   generatorPart{CPU: unknown, Lag: unknown},
+		Workload:    workloadPart{Shift: unknown, Limit: unknown},
 
 		named: -1,
 		file:  clean(r.File, longest),
@@ -174,8 +175,15 @@ func capacityDoc(run *evidence.Run, m *capacity.Model) capacityPart {
 	c, k := m.Capacity, m.Knee
 	p := capacityPart{
 		Users: number(c.Users), RPS: number(c.RPS), LimitedBy: string(c.LimitedBy),
-		NextUsers: positive(c.NextUsers), NextRPS: positive(c.NextRPS),
-		Knee: kneePart{positive(k.Users), positive(k.RPS), positive(k.Ceiling), k.Resource},
+		Sessions:  number(c.Sessions),
+		NextUsers: positive(c.NextUsers), NextSessions: positive(c.NextSessions), NextRPS: positive(c.NextRPS),
+		Knee: kneePart{
+			Users: positive(k.Users), Sessions: positive(k.Sessions), RPS: positive(k.RPS),
+			Ceiling: positive(k.Ceiling), Resource: k.Resource,
+		},
+	}
+	if !slices.ContainsFunc(m.Steps, func(s capacity.Step) bool { return s.Rate > 0 }) {
+		p.Sessions = unknown
 	}
 	if !slices.ContainsFunc(m.Steps, func(s capacity.Step) bool { return s.Users > 0 }) {
 		p.Users = unknown

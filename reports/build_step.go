@@ -38,9 +38,24 @@ func (d *document) judged(run *evidence.Run, step *capacity.Step, w *evidence.Wi
 	d.StatementsTotal = len(d.Statements)
 	d.Statements = d.Statements[:min(len(d.Statements), maxStatements)]
 
+	d.Workload = workloadDoc(step.Workload)
+	for _, p := range step.Paths {
+		d.Paths = append(d.Paths, pathPart{p.Name, p.Walked, p.Failed, quantiles(p.Latency), string(p.Status)})
+	}
 	d.Jobs = jobs(w)
 	d.Dependencies = dependencies(w)
 	d.Pools = pools(w)
+}
+
+func workloadDoc(l capacity.Workload) workloadPart {
+	p := workloadPart{
+		Shift: nonNegative(l.Shift), Limit: positive(l.Limit),
+		Requests: l.Requests, Refused: l.Refused, Offered: l.Offered, Sessions: l.Sessions, Dropped: l.Dropped,
+	}
+	for _, e := range l.Mix {
+		p.Mix = append(p.Mix, mixPart{e.Endpoint, number(e.Intended), number(e.Delivered)})
+	}
+	return p
 }
 
 // statements returns the statements of the window, heaviest first.

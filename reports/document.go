@@ -67,6 +67,8 @@ type document struct {
 	Judged *int `json:"judged" jsonschema:"nullable"`
 	// Routes in the judged step, most requests in flight first.
 	Endpoints []endpointPart `json:"endpoints"`
+	// Paths of the scenario in the judged step: what users wait for as a whole.
+	Paths []pathPart `json:"paths"`
 	// Statements in the judged step, the heaviest first; scalecheck's own are left out.
 	Statements []statementPart `json:"statements"`
 	// Statements there were, listed or not.
@@ -86,6 +88,8 @@ type document struct {
 	Coverage number `json:"coverage"`
 	// Conditions that the evidence must meet before a verdict means anything.
 	Gates []gatePart `json:"gates"`
+	// What the users did in the judged step beside what they were meant to do.
+	Workload workloadPart `json:"workload"`
 	// Kind of evidence that could not be had, and why.
 	Missing map[string][]string `json:"missing"`
 	// What weakens all of this.
@@ -194,19 +198,22 @@ type skipPart struct {
 
 // capacityPart is the load that the system carries within its objectives.
 type capacityPart struct {
-	Users     number   `json:"users"`      // Of the highest step that met every objective; 0 where none did; null where the load is not given in users.
-	RPS       number   `json:"rps"`        // Requests answered per second in that step; 0 where none did.
-	SLO       []string `json:"slo"`        // The objectives, such as "p95<300ms".
-	LimitedBy string   `json:"limited_by"` // What the heaviest station of the judged step is short of; empty where nothing was missed.
-	NextUsers number   `json:"next_users"` // Of the lowest step that missed an objective; null where none did.
-	NextRPS   number   `json:"next_rps"`   // Likewise.
-	Knee      kneePart `json:"knee"`
+	Users        number   `json:"users"`         // Of the highest step that met every objective; 0 where none did; null where the load is not given in users.
+	RPS          number   `json:"rps"`           // Requests answered per second in that step; 0 where none did.
+	SLO          []string `json:"slo"`           // The objectives, such as "p95<300ms".
+	Sessions     number   `json:"sessions"`      // Sessions started per second in that step; 0 where none did; null where the load is not given as a rate.
+	LimitedBy    string   `json:"limited_by"`    // What the heaviest station of the judged step is short of; empty where nothing was missed.
+	NextUsers    number   `json:"next_users"`    // Of the lowest step that missed an objective; null where none did.
+	NextRPS      number   `json:"next_rps"`      // Likewise.
+	NextSessions number   `json:"next_sessions"` // Likewise, sessions started per second.
+	Knee         kneePart `json:"knee"`
 }
 
 // kneePart is where throughput stops following the load.
 type kneePart struct {
 	Users    number `json:"users"`    // Null where it was not reached, or the load is not given in users.
 	RPS      number `json:"rps"`      // Requests per second there; null where it was not reached.
+	Sessions number `json:"sessions"` // Sessions started per second there; null where it was not reached, or the load is not given as a rate.
 	Ceiling  number `json:"ceiling"`  // Throughput that the most used resource allows, in requests per second; null where no demand could be measured.
 	Resource string `json:"resource"` // That the ceiling comes from.
 }
@@ -387,6 +394,34 @@ type gatePart struct {
 	Name   string `json:"name"`
 	OK     bool   `json:"ok"`
 	Reason string `json:"reason"`
+}
+
+// workloadPart holds what the users did against what they were meant to do.
+type workloadPart struct {
+	Mix      []mixPart `json:"mix"`
+	Shift    number    `json:"shift"`    // Share of the requests that went elsewhere than intended (total variation distance, requests that begin a session left out); null where there is no plan to compare with.
+	Limit    number    `json:"limit"`    // Of shift: what is tolerated, and what chance adds.
+	Requests int64     `json:"requests"` //
+	Refused  int64     `json:"refused"`  // Answered 401, 403 or 429 where that was a failure.
+	Offered  int64     `json:"offered"`  // Sessions that were due; 0 where not counted.
+	Sessions int64     `json:"sessions"` // Of these, begun.
+	Dropped  int64     `json:"dropped"`  // Of these, given up.
+}
+
+// mixPart is an endpoint's part of the requests.
+type mixPart struct {
+	Endpoint  string `json:"endpoint"`
+	Intended  number `json:"intended"`  // Share in the long run.
+	Delivered number `json:"delivered"` // Share in the judged step.
+}
+
+// pathPart is a sequence of requests that users wait for as a whole.
+type pathPart struct {
+	Name    string      `json:"name"`
+	Walked  int64       `json:"walked"`  // To the end.
+	Failed  int64       `json:"failed"`  // With a request that failed.
+	Latency latencyPart `json:"latency"` // Of those without a failure: the requests' latencies added up, without the think time.
+	Status  string      `json:"status"`  // Against the objectives that name it; empty where none does.
 }
 
 // generatorPart says how the load itself did in the judged step.

@@ -177,6 +177,7 @@ func (v view) CutShort() string     { return v.Run.complete() }
 func (v view) Step() *stepPart      { return v.judgedStep() }
 func (v view) System() string       { return v.document.Environment.system() }
 func (v view) Did() string          { return v.document.Generator.did() }
+func (v view) Work() string         { return v.document.Workload.did() }
 func (v view) Cost() string         { return v.document.Overhead.cost() }
 func (v view) Worst() *judgmentPart { return worst(v.document) }
 func (v view) Drawn(class string) bool {

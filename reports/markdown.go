@@ -70,7 +70,7 @@ func markdown(r *Report, limit int) (string, error) {
 	const dots = "\n_The rest is left out for its size; report.html and report.json have it._\n"
 	var out strings.Builder
 	for i, part := range []func(*md, *document){
-		mdVerdict, mdWhy, mdSteps, mdStations, mdOthers, mdEndpoints, mdStatements, mdSurroundings, mdTrust,
+		mdVerdict, mdWhy, mdSteps, mdStations, mdOthers, mdEndpoints, mdPaths, mdStatements, mdSurroundings, mdTrust,
 	} {
 		var m md
 		part(&m, d)
@@ -311,6 +311,21 @@ func mdEndpoints(m *md, d *document) {
 	m.more(len(d.Endpoints), 25)
 }
 
+func mdPaths(m *md, d *document) {
+	if len(d.Paths) == 0 {
+		return
+	}
+	m.heading("Paths at " + d.judgedStep().offered() + ": requests that users wait for as a whole")
+	var rows [][]string
+	for _, p := range first(d.Paths, 25) {
+		rows = append(rows, []string{
+			codeCell(p.Name), count(p.Walked), seconds(p.Latency.P50), seconds(p.Latency.P95), seconds(p.Latency.P99), failed(p.Failed, p.Walked), prose(p.Status),
+		})
+	}
+	m.table([]string{"Path", "Walked>", "p50>", "p95>", "p99>", "Failed>", "Objectives"}, rows)
+	m.more(len(d.Paths), 25)
+}
+
 func (m *md) more(n, shown int) {
 	if n > shown {
 		m.printf("\n%s more.\n", group(float64(n-shown)))
@@ -370,6 +385,9 @@ func mdTrust(m *md, d *document) {
 	}
 	for _, c := range d.Caveats {
 		m.printf("- **caveat** %s\n", prose(c))
+	}
+	if s := d.Workload.did(); s != "" {
+		m.printf("- **workload** %s\n", prose(s))
 	}
 	m.printf("- **generator** %s\n- **overhead** %s\n", prose(d.Generator.did()), prose(d.Overhead.cost()))
 	if s := d.Environment.system(); s != "" {

@@ -56,7 +56,7 @@ func (d *document) carries() string {
 	}
 	s := "less than the first step"
 	if c.RPS > 0 {
-		s = level(c.Users, c.RPS)
+		s = level(c.Users, c.Sessions, c.RPS)
 	}
 	if len(c.SLO) == 0 {
 		return s + " (no objective was given)"
@@ -64,18 +64,21 @@ func (d *document) carries() string {
 	return s + " within " + strings.Join(c.SLO, ", ")
 }
 
-// level is "200 users, 78.4 requests/s".
-func level(users, throughput number) string {
-	if users.known() {
+// level is "200 users, 78.4 requests/s", or "5 sessions/s, 78.4 requests/s".
+func level(users, sessions, throughput number) string {
+	switch {
+	case users.known():
 		return plain(users) + " users, " + rps(throughput)
+	case sessions.known():
+		return plain(sessions) + " sessions/s, " + rps(throughput)
 	}
 	return rps(throughput)
 }
 
 // breaks says at what load it does not any more; empty where it always does.
 func (d *document) breaks() string {
-	if c := d.Capacity; c.NextRPS.known() || c.NextUsers.known() {
-		return level(c.NextUsers, c.NextRPS)
+	if c := d.Capacity; c.NextRPS.known() || c.NextUsers.known() || c.NextSessions.known() {
+		return level(c.NextUsers, c.NextSessions, c.NextRPS)
 	}
 	return ""
 }
@@ -259,6 +262,23 @@ func (g generatorPart) did() string {
 			"intended start": "the intended start",
 			"service time":   "the actual start (service time: waits inside the generator do not show)",
 		}[g.Clock])
+	}
+	return strings.Join(s, ", ")
+}
+
+// did says what the users did beside what they were meant to do; empty where
+// nobody did anything.
+func (l workloadPart) did() string {
+	if l.Requests == 0 {
+		return ""
+	}
+	var s []string
+	if l.Shift.known() {
+		s = append(s, fmt.Sprintf("%s of the requests went elsewhere than intended (limit %s)", share(l.Shift), share(l.Limit)))
+	}
+	s = append(s, fmt.Sprintf("%s of %s requests refused", count(l.Refused), count(l.Requests)))
+	if due := max(l.Offered, l.Sessions+l.Dropped); due > 0 {
+		s = append(s, fmt.Sprintf("%s of %s sessions began, %s dropped", count(l.Sessions), count(due), count(l.Dropped)))
 	}
 	return strings.Join(s, ", ")
 }

@@ -125,6 +125,14 @@ func failing() *Report {
 				Objective: r.Plan.Objectives[1], Endpoint: e.Name, Status: capacity.Met, Got: float64(e.Failed) / float64(e.Requests), Limit: 0.01, N: e.Requests,
 			})
 		}
+		s.Workload = capacity.Workload{
+			Mix: []capacity.MixShare{
+				{Endpoint: "GET /courses/{id}/roster", Intended: 0.3, Delivered: 0.3}, {Endpoint: "GET /inbox", Intended: 0.42, Delivered: 0.4},
+				{Endpoint: "POST /submissions", Intended: 0.1, Delivered: 0.1}, {Endpoint: "GET /healthz", Intended: 0.18, Delivered: 0.2},
+			},
+			Shift: 0.02, Limit: 0.19, Requests: n, Offered: n / 10, Sessions: n / 10,
+		}
+		s.Paths = []capacity.PathStep{{Name: "log in and read the inbox", Walked: n / 20, Failed: int64(i), Latency: q(1.4, n/20), Status: capacity.Met}}
 		s.Ledger = &capacity.Ledger{Time: []capacity.Entry{
 			{Key: capacity.Key{Class: capacity.ClassCPU, Endpoint: "GET /courses/{id}/roster", Statement: "a1"}, Amount: load * 0.51},
 			{Key: capacity.Key{Class: capacity.ClassIO, Endpoint: "GET /courses/{id}/roster", Statement: "a1"}, Amount: load * 0.06},

@@ -48,7 +48,7 @@ func TextTo(w io.Writer, r *Report, color bool) error {
 	sanitize(d)
 	t := &text{w: w, color: color}
 	for _, part := range []func(*document){
-		t.verdict, t.why, t.remedy, t.others, t.steps, t.stations, t.endpoints, t.statements, t.surroundings, t.trust, t.next,
+		t.verdict, t.why, t.remedy, t.others, t.steps, t.stations, t.endpoints, t.paths, t.statements, t.surroundings, t.trust, t.next,
 	} {
 		part(d)
 	}
@@ -140,10 +140,7 @@ func (t *text) verdict(d *document) {
 func knee(d *document) string {
 	k := d.Capacity.Knee
 	s := "throughput stops following the load at "
-	if k.Users.known() {
-		s += plain(k.Users) + " users, "
-	}
-	s += rate(k.RPS)
+	s += level(k.Users, k.Sessions, k.RPS)
 	if k.Ceiling.known() {
 		s += fmt.Sprintf("; %s allows at most %s", k.Resource, rate(k.Ceiling))
 	}
@@ -312,6 +309,24 @@ func (t *text) endpoints(d *document) {
 	t.more(len(d.Endpoints))
 }
 
+func (t *text) paths(d *document) {
+	if len(d.Paths) == 0 {
+		return
+	}
+	t.title("PATHS at " + d.judgedStep().offered() + ": requests that users wait for as a whole")
+	var rows [][]string
+	for _, p := range d.Paths[:min(maxRows, len(d.Paths))] {
+		rows = append(rows, []string{
+			p.Name, count(p.Walked), seconds(p.Latency.P50), seconds(p.Latency.P95), seconds(p.Latency.P99), failed(p.Failed, p.Walked), t.status(p.Status),
+		})
+	}
+	t.table([]column{
+		{"path", false, 34, true}, {"walked", true, 0, false}, {"p50", true, 0, false}, {"p95", true, 0, false}, {"p99", true, 0, false},
+		{"failed", true, 0, false}, {"slo", false, 0, false},
+	}, rows)
+	t.more(len(d.Paths))
+}
+
 func (t *text) more(n int) {
 	if n > maxRows {
 		t.printf("  %d more\n", n-maxRows)
@@ -420,6 +435,7 @@ func (t *text) trust(d *document) {
 	for _, c := range d.Caveats {
 		t.entry("caveat", c)
 	}
+	t.entry("workload", d.Workload.did())
 	t.entry("generator", d.Generator.did())
 	t.entry("overhead", d.Overhead.cost())
 	t.entry("machine", d.Environment.system())

@@ -136,16 +136,12 @@ func ended(r *Report) string {
 func failures(r *Report, on []FailOn) []string {
 	var out []string
 	if slices.Contains(on, OnObjective) {
-		for _, s := range r.Model.Steps {
-			if s.Status != capacity.Missed {
-				continue
-			}
+		if s := r.Model.Step(); s != nil && s.Status == capacity.Missed {
 			for _, j := range s.Verdicts {
 				if j.Status == capacity.Missed {
-					out = append(out, fmt.Sprintf("%s: %s (limit %s, %d requests) at %s", j.Endpoint, got(j), limit(j), j.N, load(s)))
+					out = append(out, fmt.Sprintf("%s: %s (limit %s, %d requests) at %s", j.Endpoint, got(j), limit(j), j.N, load(*s)))
 				}
 			}
-			break // the first step that misses says it
 		}
 		for _, t := range r.Run.Thresholds {
 			if !t.OK {
@@ -207,10 +203,10 @@ func headlineFail(r *Report) string {
 	switch {
 	case s.Status != capacity.Missed:
 		b.WriteString("requests are within their objectives, but the system does not keep up")
-	case c.Users > 0:
-		fmt.Fprintf(&b, "carries %s within its objectives, not %s", people(r, c.Users), people(r, c.NextUsers))
+	case c.Users+c.Sessions > 0: // one of them
+		fmt.Fprintf(&b, "carries %s within its objectives, not %s", people(r, c.Users+c.Sessions), people(r, c.NextUsers+c.NextSessions))
 	default:
-		fmt.Fprintf(&b, "misses its objectives with %s already", people(r, c.NextUsers))
+		fmt.Fprintf(&b, "misses its objectives with %s already", people(r, c.NextUsers+c.NextSessions))
 	}
 	if f := r.Bottleneck; f != nil {
 		fmt.Fprintf(&b, ": %s", blamed(*f))

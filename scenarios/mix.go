@@ -5,15 +5,16 @@ import "slices"
 // A Mix is what the users of a scenario request in the long run, provided that
 // every edge can be taken.
 type Mix struct {
-	Endpoints []Portion // in the order of the scenario, each route once
-	Requests  float64   // per session, on average
-	Think     Seconds   // per request, on average
+	Endpoints []Portion `json:"endpoints"` // in the order of the scenario, each route once
+	Requests  float64   `json:"requests"`  // per session, on average
+	Think     Seconds   `json:"think"`     // per request, on average
 }
 
 // A Portion is the share of all requests that go to one endpoint.
 type Portion struct {
 	Endpoint string  `json:"endpoint"` // route
 	Share    float64 `json:"share"`
+	Start    bool    `json:"start,omitempty"` // sessions begin with it
 }
 
 // Mix returns the mix of s: the zero Mix if s does not hold together.
@@ -27,8 +28,7 @@ func (s *Scenario) Mix() Mix {
 
 // Mix returns the mix of the model's scenario.
 func (m *Model) Mix() Mix {
-	endpoints := m.Scenario.Endpoints
-	visits := make([]float64, len(endpoints)) // per session
+	visits := make([]float64, len(m.Scenario.Endpoints)) // per session
 	var think Seconds
 	for i, p := range m.Scenario.Personas {
 		m.flow(i, func(_ spot, endpoint int, v float64, t Seconds) {
@@ -64,6 +64,11 @@ func (m *Model) portions(count []float64) []Portion {
 			all = append(all, Portion{Endpoint: route})
 		}
 		all[j].Share += count[i] / max(sum, 1e-9)
+		for _, p := range m.personas {
+			if slices.Contains(p.start, i) {
+				all[j].Start = true
+			}
+		}
 	}
 	return all
 }

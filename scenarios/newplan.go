@@ -60,8 +60,11 @@ func newPlan(s *Scenario, target string, load Load, seed int64, limits Limits) (
 	}
 	p := &Plan{
 		Name: s.Name, Kind: Journeys, Source: s.Source, SHA256: s.SHA256,
-		Target: target, Seed: seed,
+		Target: target, Seed: seed, ClientIP: s.ClientIP,
 		Objectives: slices.Clone(s.Objectives), Limits: limits,
+	}
+	if mix := s.Mix(); mix.Requests > 0 {
+		p.Mix = &mix
 	}
 	length := load.Duration / Seconds(load.Steps)
 	settle := max(settleShare*length, minSettle)

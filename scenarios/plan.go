@@ -37,6 +37,11 @@ type Plan struct {
 	// that is under way: what is measured is over then.
 	Drain Seconds `json:"drain,omitempty"`
 
+	// Mix is what the users mean to request, to hold what they did against; nil
+	// for a k6 script, and in files from before it existed.
+	Mix      *Mix   `json:"mix,omitempty"`
+	ClientIP string `json:"client_ip,omitempty"` // PerUser, or empty
+
 	Objectives []Objective `json:"objectives,omitempty"`
 	Limits     Limits      `json:"limits"`
 }

@@ -259,11 +259,14 @@ func TestGates(t *testing.T) {
 		{"sound", func(*evidence.Run) {}, ""},
 		{"short", func(r *evidence.Run) { r.Windows[0].Length = 5 }, "duration"},
 		{"dropped", func(r *evidence.Run) {
-			r.Windows[0].Generator = evidence.Generator{Started: 2000, Dropped: 100}
-		}, "generator"},
+			r.Plan.Objectives[0].Limit = 5 // of a miss, fewer sessions are no excuse
+			r.Windows[0].Generator = evidence.Generator{Offered: 100, Sessions: 90, Dropped: 10}
+		}, "workload"},
 		{"generator takes the machine", func(r *evidence.Run) { r.Windows[0].Processes[2].Run = 25 }, "generator"},
 		{"neighbour", func(r *evidence.Run) { r.Windows[0].Host.Foreign = 8 }, "host"},
-		{"refused", func(r *evidence.Run) { r.Windows[0].Endpoints[0].Statuses = map[int]int64{429: 500} }, "workload"},
+		{"refused", func(r *evidence.Run) {
+			r.Windows[0].Endpoints[0].Statuses, r.Windows[0].Endpoints[0].Failed = map[int]int64{429: 500}, 500
+		}, "workload"},
 		{"all failed", func(r *evidence.Run) {
 			for i := range r.Windows[0].Endpoints {
 				r.Windows[0].Endpoints[i].Failed = 1000

@@ -26,17 +26,38 @@ func Fit(r *evidence.Run) (*Model, error) {
 		s.Index = i
 		m.Steps = append(m.Steps, *s)
 	}
-	m.Judged = len(m.Steps) - 1
-	for i := range m.Steps {
-		if m.Steps[i].Status == Missed {
-			m.Judged = i
-			break
-		}
-	}
+	m.judge()
 	m.capacity()
 	m.knee(r)
 	m.Gates = gates(r, m)
 	return m, nil
+}
+
+// judge chooses the step that findings are about. A miss while a neighbour took
+// the processors may be the neighbour's: a later, quiet step decides, whether it
+// misses, too, or keeps its objectives under more load.
+func (m *Model) judge() {
+	noisy := -1
+	m.Judged = len(m.Steps) - 1
+	for i := range m.Steps {
+		s := &m.Steps[i]
+		if s.disturbed() && noisy < 0 {
+			noisy = i
+		}
+		if s.Status == Missed && !s.disturbed() {
+			m.Judged = i
+			break
+		}
+	}
+	switch s := m.Step(); {
+	case noisy < 0:
+	case s.disturbed(), s.Status != Missed && s.Status != Met:
+		m.Judged = noisy
+	default:
+		n := &m.Steps[noisy]
+		m.Caveats = append(m.Caveats, fmt.Sprintf("step %d missed an objective while other processes used %.1f of %.0f cores; step %d, which was left in peace, is judged instead",
+			noisy+1, n.CPU.Foreign+n.CPU.Steal, n.CPU.Cores, m.Judged+1))
+	}
 }
 
 // sameLoad: slices of a script's run whose active users differ by less belong
@@ -68,7 +89,7 @@ func Groups(r *evidence.Run) [][]evidence.Window {
 }
 
 func fitStep(r *evidence.Run, w evidence.Window) (*Step, error) {
-	s := &Step{Users: w.Users, Rate: w.Rate, Seconds: w.Length}
+	s := &Step{Users: w.Users, Rate: w.Rate, Seconds: w.Length, window: w, Workload: fitWorkload(r.Plan, w)}
 	if r.Plan.Kind == scenarios.Script {
 		s.Users = w.Generator.ActiveUsers
 	}
@@ -102,6 +123,9 @@ func fitStep(r *evidence.Run, w evidence.Window) (*Step, error) {
 		s.Status = worse(s.Status, es.Status)
 		s.Endpoints = append(s.Endpoints, es)
 	}
+	for _, p := range w.Paths {
+		s.path(p, r.Plan.Objectives)
+	}
 	s.unmeasured(r.Plan.Objectives)
 	slices.SortFunc(s.Endpoints, func(a, b EndpointStep) int {
 		return cmp.Or(cmp.Compare(b.InFlight, a.InFlight), cmp.Compare(a.Name, b.Name))
@@ -123,10 +147,26 @@ func (s *Step) Refit(r *evidence.Run, w evidence.Window) *Step {
 	return &again
 }
 
-// unmeasured notes objectives of endpoints that had no request.
+// path adds a path. Only objectives that name it are about it.
+func (s *Step) path(p evidence.PathTime, objectives []scenarios.Objective) {
+	ps := PathStep{Name: p.Name, Walked: p.Walked, Failed: p.Failed, Latency: quantiles(p.Latency)}
+	for _, o := range objectives {
+		if o.Endpoint != p.Name {
+			continue
+		}
+		j := judge(o, evidence.Endpoint{Name: p.Name, Requests: p.Walked, Failed: p.Failed, Latency: p.Latency})
+		s.Verdicts = append(s.Verdicts, j)
+		ps.Status = worse(ps.Status, j.Status)
+	}
+	s.Status = worse(s.Status, ps.Status)
+	s.Paths = append(s.Paths, ps)
+}
+
+// unmeasured notes objectives of endpoints and paths that had no request.
 func (s *Step) unmeasured(objectives []scenarios.Objective) {
 	for _, o := range objectives {
-		if o.Endpoint == "" || slices.ContainsFunc(s.Endpoints, func(e EndpointStep) bool { return e.Name == o.Endpoint }) {
+		if o.Endpoint == "" || slices.ContainsFunc(s.Endpoints, func(e EndpointStep) bool { return e.Name == o.Endpoint }) ||
+			slices.ContainsFunc(s.Paths, func(p PathStep) bool { return p.Name == o.Endpoint }) {
 			continue
 		}
 		s.Verdicts = append(s.Verdicts, Judgement{Objective: o, Endpoint: o.Endpoint, Status: Unmeasured, Limit: float64(o.Limit) + o.Errors})
@@ -247,15 +287,18 @@ func place(k Key) Station {
 func (m *Model) capacity() {
 	c := &m.Capacity
 	for _, s := range m.Steps {
+		if s.disturbed() && s.Index != m.Judged {
+			continue // says nothing: a later step was judged
+		}
 		if s.Status == Missed {
-			c.NextUsers, c.NextRPS = offered(s), s.Throughput
+			c.NextUsers, c.NextSessions, c.NextRPS = s.Users, s.Rate, s.Throughput
 			if len(s.Stations) > 0 {
 				c.LimitedBy = s.Stations[0].Bound
 			}
 			break
 		}
 		if s.Status == Met || s.Status == TooFew || s.Status == "" {
-			c.Users, c.RPS = offered(s), s.Throughput
+			c.Users, c.Sessions, c.RPS = s.Users, s.Rate, s.Throughput
 		}
 	}
 }
@@ -280,12 +323,12 @@ func (m *Model) knee(r *evidence.Run) {
 	if users := offered(first); users > 0 && first.Throughput > 0 {
 		for _, s := range m.Steps[1:] {
 			if s.Throughput/offered(s) < bend*first.Throughput/users {
-				m.Knee.Users, m.Knee.RPS = offered(s), s.Throughput
+				m.Knee.Users, m.Knee.Sessions, m.Knee.RPS = s.Users, s.Rate, s.Throughput
 				break
 			}
 		}
 	}
-	if r.Plan.Kind == scenarios.Script && m.Knee.Users == 0 {
+	if r.Plan.Kind == scenarios.Script && m.Knee.RPS == 0 {
 		return // nothing says that its steps are comparable
 	}
 	// Utilization law: X ≤ c/D with the least demand D that any step showed. The

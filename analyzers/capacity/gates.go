@@ -11,7 +11,7 @@ import (
 // gate looks at the steps up to the judged one: what the tool did far beyond
 // the objectives says nothing about them.
 func gates(r *evidence.Run, m *Model) []Gate {
-	out := []Gate{duration(m), samples(m), generator(r, m), host(m), workload(r, m), statistics(r, m)}
+	out := []Gate{duration(m), samples(m), generator(m), host(m), workload(r, m), statistics(r, m)}
 	return out
 }
 
@@ -52,9 +52,6 @@ func samples(m *Model) Gate {
 }
 
 const (
-	// maxDropped: one arrival in a thousand that never became a request is a
-	// rounding error, more is another workload than the one asked for.
-	maxDropped = 0.001
 	// maxLag of the 99th percentile of request starts, in seconds, on a machine
 	// that has processors to spare. Go's timers are late by a millisecond or two
 	// there; a scheduler's time slice is some milliseconds.
@@ -64,17 +61,10 @@ const (
 	maxGenerator = 0.5
 )
 
-func generator(r *evidence.Run, m *Model) Gate {
+func generator(m *Model) Gate {
 	for i := range m.Steps[:m.Judged+1] {
 		s := &m.Steps[i]
-		w, err := evidence.Merge(Groups(r)[i])
-		if err != nil {
-			return fail("generator", "its measurements cannot be added up: %v", err)
-		}
-		g := w.Generator
-		if arrivals := g.Started + g.Dropped; arrivals > 0 && float64(g.Dropped) > maxDropped*float64(arrivals) {
-			return fail("generator", "%d of %d arrivals were dropped in step %d: the load was lower than it was meant to be", g.Dropped, arrivals, i+1)
-		}
+		g := s.window.Generator
 		busy := s.CPU.Utilization()
 		if s.CPU.Saturated() && s.CPU.Generator > maxGenerator*s.CPU.Cores {
 			return fail("generator", "the load generator used %.1f of %.0f cores in step %d: it measured itself", s.CPU.Generator, s.CPU.Cores, i+1)
@@ -90,66 +80,22 @@ func generator(r *evidence.Run, m *Model) Gate {
 // ours while an objective is missed.
 const maxForeign = 0.1
 
+// disturbed reports whether a miss of the step may be a neighbour's doing. On a
+// machine with processors to spare a neighbour delays nobody.
+func (s *Step) disturbed() bool {
+	c := s.CPU
+	return s.Status == Missed && c.Cores > 0 && c.Foreign+c.Steal > maxForeign*c.Cores && c.Saturated()
+}
+
+// host is about the judged step. A step before it that missed while a neighbour
+// took the processors is no evidence, but neither is it in the way of a later
+// one that is (see judged).
 func host(m *Model) Gate {
 	s := m.Step()
-	if s == nil || s.CPU.Cores == 0 {
+	if s == nil || !s.disturbed() {
 		return pass("host")
 	}
-	// On a machine with processors to spare a neighbour delays nobody.
-	foreign := s.CPU.Foreign + s.CPU.Steal
-	if s.Status == Missed && foreign > maxForeign*s.CPU.Cores && s.CPU.Saturated() {
-		return fail("host", "other processes used %.1f of %.0f cores in step %d while none was free", foreign, s.CPU.Cores, m.Judged+1)
-	}
-	return pass("host")
-}
-
-// maxRefused share of answers that say "not you" or "not so fast": beyond, the
-// users were not the users of the scenario.
-const maxRefused = 0.05
-
-func workload(r *evidence.Run, m *Model) Gate {
-	for i := range m.Steps[:m.Judged+1] {
-		w, err := evidence.Merge(Groups(r)[i])
-		if err != nil {
-			continue // generator says so
-		}
-		var all int64
-		refused := map[int]int64{}
-		for _, e := range w.Endpoints {
-			all += e.Requests
-			for _, status := range []int{401, 403, 429} {
-				refused[status] += e.Statuses[status]
-			}
-		}
-		for _, status := range []int{429, 401, 403} {
-			if n := refused[status]; all > 0 && float64(n) > maxRefused*float64(all) {
-				return fail("workload", "the application refused the load: %.0f %% of the requests of step %d were answered %d", 100*float64(n)/float64(all), i+1, status)
-			}
-		}
-		if i == 0 && all > 0 && m.Steps[i].Failed*2 > all {
-			return fail("workload", "%.0f %% of the requests failed at the lowest load already%s", 100*float64(m.Steps[i].Failed)/float64(all), commonest(w))
-		}
-	}
-	return pass("workload")
-}
-
-func commonest(w evidence.Window) string {
-	counts := map[string]int64{}
-	for _, e := range w.Endpoints {
-		for kind, n := range e.Errors {
-			counts[kind] += n
-		}
-	}
-	var most string
-	for _, kind := range sorted(counts) {
-		if counts[kind] > counts[most] {
-			most = kind
-		}
-	}
-	if most == "" {
-		return ""
-	}
-	return fmt.Sprintf(", mostly with %q", most)
+	return fail("host", "other processes used %.1f of %.0f cores in step %d while none was free", s.CPU.Foreign+s.CPU.Steal, s.CPU.Cores, m.Judged+1)
 }
 
 // minSampled share of the planned looks at pg_stat_activity.

@@ -1,6 +1,9 @@
 package capacity
 
-import "github.com/scalecheck/scalecheck/scenarios"
+import (
+	"github.com/scalecheck/scalecheck/evidence"
+	"github.com/scalecheck/scalecheck/scenarios"
+)
 
 // A Bound is what a station is short of.
 type Bound string
@@ -21,7 +24,8 @@ type Model struct {
 	Steps []Step // in the order of load
 
 	// Judged is the index in Steps that findings are about: the first step that
-	// misses an objective, or the last where none does; -1 without any step.
+	// misses an objective, undisturbed by other processes; the first disturbed one
+	// where no quiet step decides; the last where none misses; -1 without any step.
 	Judged int
 
 	Capacity Capacity
@@ -38,18 +42,19 @@ func (m *Model) Step() *Step {
 	return &m.Steps[m.Judged]
 }
 
-// Capacity is the load that the system carries within its objectives.
+// Capacity is the load that the system carries within its objectives, offered in
+// users or, in open load, in sessions that start per second.
 type Capacity struct {
-	Users float64 // of the highest step that met every objective; 0 when none did
-	RPS   float64 // requests per second answered in that step
+	Users, Sessions float64 // of the highest step that met every objective; 0 when none did, or not offered so
+	RPS             float64 // requests per second answered in that step
 	// Next is the lowest step that missed: the truth lies between. 0 where none missed.
-	NextUsers, NextRPS float64
-	LimitedBy          Bound // of the station that holds most requests in the judged step; empty where nothing was missed
+	NextUsers, NextSessions, NextRPS float64
+	LimitedBy                        Bound // of the station that holds most requests in the judged step; empty where nothing was missed
 }
 
 // A Knee is where throughput stops following the load.
 type Knee struct {
-	Users, RPS float64 // 0 where it was not reached
+	Users, Sessions, RPS float64 // 0 where it was not reached
 	// Ceiling is the throughput that the most used resource allows, X ≤ min c/D
 	// (Denning & Buzen 1978, asymptotic bounds), in requests per second, for the
 	// least demand that any step showed; 0 where no demand could be measured. No
@@ -79,6 +84,21 @@ type Step struct {
 	Ledger       *Ledger   // what the stations are made of
 
 	CPU CPUUse
+
+	Workload Workload
+	Paths    []PathStep // in the order of the scenario, as far as somebody walked them
+
+	window evidence.Window // all measured windows of the step as one
+}
+
+// PathStep is one of the scenario's paths in one step: a sequence of requests
+// that users wait for as a whole.
+type PathStep struct {
+	Name    string
+	Walked  int64     // to the end
+	Failed  int64     // with a request that failed
+	Latency Quantiles // of those without a failure: the requests' latencies added up, without the think time
+	Status  Status    // against the objectives that name it
 }
 
 // Quantiles are latencies in seconds.
@@ -170,7 +190,7 @@ const minBusy = 0.5
 // A Gate is a condition that the evidence must meet before a verdict means
 // anything.
 type Gate struct {
-	Name   string // generator, host, duration, samples, statistics, coverage
+	Name   string // duration, samples, generator, host, workload, statistics
 	OK     bool
 	Reason string // one sentence with the figure and the limit, where not OK
 }

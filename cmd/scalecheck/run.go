@@ -7,6 +7,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -31,6 +32,7 @@ type runFlags struct {
 	pgBin               string
 
 	users, rate   string
+	scale         string
 	duration      time.Duration
 	steps         int
 	slo           []string
@@ -105,6 +107,7 @@ func (f *runFlags) add(c *cobra.Command) {
 	fs.StringVar(&f.pgBin, "pg-bin", "", "directory of initdb and postgres for the private server (default: looked for)")
 	fs.StringVar(&f.users, "users", "", "users active at once in the highest step, thinking included (default: the scenario's)")
 	fs.StringVar(&f.rate, "rate", "", "instead of users: sessions that start in the highest step, such as 5/s")
+	fs.StringVar(&f.scale, "scale", "", "so many times the rate of sessions, such as 3x; who comes and what they do stays (with --rate, or a scenario that gives one)")
 	fs.DurationVar(&f.duration, "duration", 0, "of all load together (default: the scenario's)")
 	fs.IntVar(&f.steps, "steps", 0, "steps in which the load rises (default: the scenario's)")
 	fs.StringArrayVar(&f.slo, "slo", nil, "objective, repeatable: 'p95<300ms', 'errors<1%', 'GET /path p99<1s' (default: the scenario's)")
@@ -274,7 +277,7 @@ func (j *job) readScript(path string) error {
 		name string
 		set  bool
 	}{
-		{"--users", j.users != ""}, {"--rate", j.rate != ""}, {"--duration", j.duration != 0}, {"--steps", j.steps != 0},
+		{"--users", j.users != ""}, {"--rate", j.rate != ""}, {"--scale", j.scale != ""}, {"--duration", j.duration != 0}, {"--steps", j.steps != 0},
 	} {
 		if f.set {
 			return usage(fmt.Errorf("%s can't be used with a k6 script: its own scenarios rule", f.name), "change the script's options instead")
@@ -293,14 +296,18 @@ func (j *job) readScript(path string) error {
 	return nil
 }
 
+// users is what built-in scenarios call the numbers of the bundled app's users.
+const users = "user.n"
+
 func (j *job) readScenario(name string) error {
 	s, err := readScenario(name)
 	if err != nil {
 		return err
 	}
-	if j.target == "" && strings.HasPrefix(s.Source, "builtin:") {
+	own := j.target == "" && strings.HasPrefix(s.Source, "builtin:")
+	if own && slices.ContainsFunc(s.Data, func(d scenarios.Source) bool { return d.Name == users }) {
 		// As many users as there are, not as few as every size has.
-		if err := s.SetRange("user.n", 1, int64(j.data.Users())); err != nil {
+		if err := s.SetRange(users, 1, int64(j.data.Users())); err != nil {
 			return err
 		}
 	}
@@ -323,6 +330,11 @@ func (j *job) readScenario(name string) error {
 			return usage(fmt.Errorf("--rate %q is no rate of sessions per second", j.rate), "for example: --rate 5/s")
 		}
 	}
+	if j.scale != "" {
+		if err := j.multiply(); err != nil {
+			return err
+		}
+	}
 	// Planned once before the bundled app has an address, so that mistakes come
 	// out before a database is filled.
 	target := j.target
@@ -331,4 +343,23 @@ func (j *job) readScenario(name string) error {
 	}
 	_, err = scenarios.NewPlan(s, target, j.load, j.seed, j.limits.limits())
 	return err
+}
+
+// multiply applies --scale. Three times the users of a system are three times
+// the sessions that start, each as long and as hasty as before: of users who are
+// active at once there is no telling how many that makes.
+func (j *job) multiply() error {
+	factor, err := strconv.ParseFloat(strings.TrimSuffix(j.scale, "x"), 64)
+	if err != nil || !positive(factor) {
+		return usage(fmt.Errorf("--scale %q is no factor", j.scale), "for example: --scale 3x")
+	}
+	if j.load.Users == 0 && j.load.Rate == 0 {
+		j.load.Users, j.load.Rate = j.scenario.Load.Users, j.scenario.Load.Rate
+	}
+	if j.load.Rate == 0 {
+		return usage(errors.New("--scale multiplies the sessions that start, and the load is given in users at once"),
+			"give the rate that is to be multiplied, such as --rate 5/s --scale "+j.scale+", or more --users")
+	}
+	j.load.Rate *= factor
+	return nil
 }

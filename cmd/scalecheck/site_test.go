@@ -161,6 +161,10 @@ type document struct {
 		Status, Headline string
 		Reasons          []string
 	}
+	Gates []struct {
+		Name, Reason string
+		OK           bool
+	}
 	Missing map[string][]string
 	Steps   []struct{ Requests int }
 }
