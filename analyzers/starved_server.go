@@ -56,11 +56,12 @@ func starvedServer(p *Pass) {
 	}
 	seconds := float64(p.Window.Length)
 	throttled := h.Throttled / seconds
+	role, held := limited(p.Window)
 	foreign := c.Foreign + c.Steal
 	var cpu float64
 	var why, remedy string
 	switch {
-	case throttled >= heldBack:
+	case throttled >= heldBack || held >= heldBack:
 		// A process that is held back counts as ready. While the machine has
 		// processors to spare, nothing but the quota is in its way.
 		cpu = 1
@@ -68,6 +69,9 @@ func starvedServer(p *Pass) {
 			cpu = min(1, throttled/max(ready, throttled))
 		}
 		why = fmt.Sprintf("a CPU quota held processes back for %.1f s in a second", throttled)
+		if role != "" {
+			why = fmt.Sprintf("the CPU quota of %s was used up in %.0f %% of its periods", role, 100*held)
+		}
 		remedy = "a higher CPU quota, or less work for the processor"
 	case foreign >= taken*c.Cores && c.Saturated() && ready >= waitsMore*run:
 		cpu = foreign / (run + foreign + c.Generator + c.Recorder)
@@ -79,15 +83,27 @@ func starvedServer(p *Pass) {
 	blame := p.Step.BlameQueue(func(capacity.Key) float64 { return 0 }, 0, cpu)
 	p.Report(Finding{
 		Bound:   capacity.CPU,
-		Subject: Subject{Kind: Station, Name: "processors"},
+		Subject: Subject{Kind: Station, Name: "processors", Detail: role},
 		Message: fmt.Sprintf("%s while the app and PostgreSQL had %.1f and %.1f more were ready to run", why, run, ready),
 		Load:    blame.Load, Share: blame.Share,
 		Exhibits: []Exhibit{
 			{"used by the app and PostgreSQL", run, "cores", "schedstat"},
 			{"ready, but without a processor", ready, "threads", "schedstat"},
 			{"held back by a quota", throttled, "s/s", "cgroup cpu.stat"},
+			{"periods in which the quota ran out", held, "share", "cgroup cpu.stat"},
 			{"used by other processes", foreign, "cores", "/proc/stat"},
 		},
 		Remedy: &Remedy{Title: remedy},
 	})
+}
+
+// limited returns the role whose quota ran out most often, and in which share of
+// the periods; no role where no control group tells.
+func limited(w evidence.Window) (role string, held float64) {
+	for _, g := range w.Groups {
+		if !g.Root && g.Periods > 0 && g.Held/g.Periods > held {
+			role, held = g.Role, g.Held/g.Periods
+		}
+	}
+	return role, held
 }
