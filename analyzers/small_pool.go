@@ -41,9 +41,11 @@ as long at the lowest load because something was slow there already.`,
 }
 
 const (
-	// poolFull: by the gauge, read once a second. With c servers in use on average
-	// at 0.9 the wait is about as long as the use (Erlang C, c = 4: 0.8/4/0.1 = 2 H).
-	poolFull = 0.9
+	// poolFull: the least of the pool that is in use on average, by a gauge that is
+	// read once a second and missed when the app is busiest. That it is short of
+	// connections is shown by the waits: longer than the use itself, which takes a
+	// utilization of 0.87 with four connections (Erlang C), or bursts.
+	poolFull = 0.7
 	// flatHold: a hold time that has grown by less is not inflated by the load. In
 	// simulations it was 0.96 where the pool was the limit and 17 to 22 where a lock
 	// or a processor behind it was.
@@ -59,11 +61,14 @@ func smallPool(p *Pass) {
 		waited += c.Wait
 	}
 	for _, c := range p.Window.Pools {
-		if c.Max <= 0 || c.InUse < poolFull*c.Max || c.Wait <= 0 || c.Acquires <= 0 {
+		if c.Max <= 0 || c.InUse < poolFull*c.Max || c.Acquires <= 0 {
 			continue
 		}
 		seconds := float64(p.Window.Length)
 		hold := holdOf(c, seconds)
+		if c.Wait < hold*c.Acquires {
+			continue
+		}
 		first, ok := firstHold(p.Run, c)
 		leaked := leaked(p.Run, c)
 		// Without a lower load to compare with, full processors are reason to doubt.
