@@ -122,7 +122,7 @@ func start(ctx context.Context, c Config, on faults.Switches, s settings) (_ *Ap
 		s.webConns, s.distance = 4, 8*time.Millisecond
 	}
 	if on.ShortConnections {
-		s.uses = 5
+		s.uses = 20
 	}
 	if on.LicenceInTransaction {
 		s.webConns = min(s.webConns, 6)

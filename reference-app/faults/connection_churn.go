@@ -1,12 +1,12 @@
 package faults
 
-// ConnectionChurn opens a connection for each request.
+// ConnectionChurn opens connections all the time.
 var ConnectionChurn = &Fault{
 	Name: "connection-churn",
-	Doc: `connections are closed after five statements
+	Doc: `connections are closed after twenty statements
 
-The web side closes each connection after five uses, about what a request needs, as
-scripts without a pool do. A new one is a new process in the server, a password check
+The web side closes each connection after twenty uses, about four requests, as a pool
+does whose lifetime was set in the wrong unit. A new one is a new process in the server, a password check
 that is slow on purpose, statements to be prepared and caches to be filled: more CPU than
 the request itself, and at a hundred requests a second the machine does little else.
 
