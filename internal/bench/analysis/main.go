@@ -20,6 +20,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/scalecheck/scalecheck/evidence"
@@ -39,6 +40,7 @@ type Result struct {
 	ReadS      float64 `json:"read_seconds"`    // file → evidence.Run
 	AnalyzeS   float64 `json:"analyze_seconds"` // evidence.Run → reports.Report
 	PrintS     float64 `json:"print_seconds"`   // reports.Report → report.json
+	CPUS       float64 `json:"cpu_seconds"`     // of the three, whatever else the machine was doing
 	PeakBytes  int64   `json:"peak_bytes"`      // resident, of the whole process
 	Same       bool    `json:"same"`            // a second analysis gave the same bytes
 }
@@ -122,6 +124,11 @@ func analyzeRun(path string) error {
 		return err
 	}
 	r.PrintS = time.Since(begun).Seconds()
+	var used syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
+		return err
+	}
+	r.CPUS = time.Duration(used.Utime.Nano() + used.Stime.Nano()).Seconds()
 	if r.PeakBytes, err = peak(); err != nil {
 		return err
 	}
