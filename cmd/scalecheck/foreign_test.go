@@ -39,7 +39,7 @@ func TestForeignTarget(t *testing.T) {
 	if len(texts) == 0 {
 		t.Error("the role has sent no statement")
 	}
-	reads := regexp.MustCompile(`(?is)^\s*(/\*.*?\*/\s*)?(select|with|show|set|begin|commit|rollback)\b`)
+	reads := regexp.MustCompile(`(?is)^\s*(/\*.*?\*/\s*)?(select|with|show|set|reset|begin|commit|rollback)\b`)
 	writes := regexp.MustCompile(`(?i)\b(insert into|update \w+ set|delete from|create|drop|alter|truncate|nextval)\b`)
 	for _, text := range texts {
 		if !reads.MatchString(text) || writes.MatchString(text) {

@@ -75,8 +75,12 @@ func Environment(ctx context.Context, t *Target) (evidence.Environment, error) {
 		name, version, _ := strings.Cut(x, " ")
 		e.Extensions[name] = version
 	}
-	// Our sessions have settings of their own (no JIT, timeouts); the application's
-	// do not. ctx and Close end this one.
+	// Walks through the files, which may take long; then there is no figure.
+	if err := conn.QueryRow(ctx, databaseSizeSQL).Scan(&e.DatabaseBytes); err != nil && conn.IsClosed() {
+		return e, fmt.Errorf("describe the database: %w", err)
+	}
+	// Our sessions have settings of their own (read only, no JIT, timeouts); the
+	// application's do not. This one ends with the next query.
 	if _, err := conn.Exec(ctx, "reset all /* scalecheck */"); err != nil {
 		return e, fmt.Errorf("describe the database: %w", err)
 	}
@@ -90,10 +94,6 @@ func Environment(ctx context.Context, t *Target) (evidence.Environment, error) {
 		e.Settings[name], e.Sources[name] = value, source
 		return nil
 	}); err != nil {
-		return e, fmt.Errorf("describe the database: %w", err)
-	}
-	// Walks through the files, which may take long; then there is no figure.
-	if err := conn.QueryRow(ctx, databaseSizeSQL).Scan(&e.DatabaseBytes); err != nil && conn.IsClosed() {
 		return e, fmt.Errorf("describe the database: %w", err)
 	}
 	return e, nil
