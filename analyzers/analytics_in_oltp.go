@@ -48,7 +48,7 @@ const (
 
 func analyticsInOLTP(p *Pass) {
 	for s := range p.ours() {
-		text := words(p.Run.Text(s.ID))
+		text := p.words(s.ID)
 		claim := statement(s.ID)
 		if !aggregates(text) || (s.Hit+s.Read)/s.Calls < report || s.Calls > rare*float64(p.Step.Requests) || p.Step.Blame(claim).CPU < reporting {
 			continue

@@ -28,7 +28,19 @@ type Pass struct {
 	Window evidence.Window // all measured windows of that step as one
 	Report func(Finding)
 
-	found []Finding // by the analyzers before this one
+	found  []Finding // by the analyzers before this one
+	tokens map[string][]string
+}
+
+// words returns the tokens of a statement's text. They are kept: analyzers ask
+// for the same texts again, and all of them for each resample.
+func (p *Pass) words(id string) []string {
+	ts, ok := p.tokens[id]
+	if !ok {
+		ts = words(p.Run.Text(id))
+		p.tokens[id] = ts
+	}
+	return ts
 }
 
 // SubjectKind is what sort of thing is at fault.

@@ -15,7 +15,8 @@ import (
 const resamples = 200
 
 // bootstrap returns for each finding the share of resamples in which it ranks at
-// least as high: for the first, in which it comes first. A resample is the judged step as it could have been measured as well:
+// least as high: for the first, in which it comes first. A resample is
+// the judged step as it could have been measured as well:
 //
 //   - its five-second slices are drawn with replacement (block bootstrap, Künsch
 //     1989): what comes in bursts counts in some draws and not in others;
@@ -25,7 +26,7 @@ const resamples = 200
 // finding that only just fires is as unsure as it is. Latencies stay: which
 // endpoints miss their objectives has been judged before. The same run gives the
 // same shares.
-func bootstrap(r *evidence.Run, m *capacity.Model, w evidence.Window, as []*Analyzer, found []Finding) []float64 {
+func bootstrap(r *evidence.Run, m *capacity.Model, w evidence.Window, as []*Analyzer, found []Finding, tokens map[string][]string) []float64 {
 	stable := make([]float64, len(found))
 	if len(found) == 0 {
 		return stable
@@ -35,7 +36,7 @@ func bootstrap(r *evidence.Run, m *capacity.Model, w evidence.Window, as []*Anal
 	for range resamples {
 		drawn := s.draw(random)
 		step := m.Step().Refit(r, drawn)
-		again, _ := findings(r, m, step, drawn, as)
+		again, _ := findings(r, m, step, drawn, as, tokens)
 		for i, f := range found {
 			if slices.ContainsFunc(again[:min(i+1, len(again))], f.same) {
 				stable[i]++

@@ -114,7 +114,7 @@ func (p *Pass) everywhere() map[string]bool {
 		}
 		endpoints++
 		for _, s := range f.Statements {
-			if s.Calls >= 1 && p.Run.Texts[s.ID].Kind == "SELECT" && !slices.Contains(words(p.Run.Text(s.ID)), "into") {
+			if s.Calls >= 1 && p.Run.Texts[s.ID].Kind == "SELECT" && !slices.Contains(p.words(s.ID), "into") {
 				count[s.ID]++
 			}
 		}

@@ -44,7 +44,7 @@ func deepOffset(p *Pass) {
 	}
 	for s := range p.ours() {
 		rows, blocks := s.Rows/s.Calls, (s.Hit+s.Read)/s.Calls
-		text := words(p.Run.Text(s.ID))
+		text := p.words(s.ID)
 		if !skips(text) || unindexed[s.ID] || blocks < minPages || blocks < passed*(rows+passed) {
 			continue
 		}

@@ -109,7 +109,7 @@ const overreads = 10
 // overread reports a table of which the statement finds far more by an index
 // than it returns, and the columns of the index that would find only that.
 func overread(p *Pass, s evidence.Statement) (evidence.Table, columns, bool) {
-	text := words(p.Run.Text(s.ID))
+	text := p.words(s.ID)
 	rows, blocks := s.Rows/s.Calls, (s.Hit+s.Read)/s.Calls
 	// Groups, OFFSET and joins read more than they return with any index.
 	if blocks < minPages || blocks < overreads*(rows+overreads) || aggregates(text) || skips(text) || joins(text) || at(text, 0) == "insert" {
@@ -164,7 +164,7 @@ func overreadFinding(p *Pass, s evidence.Statement, t evidence.Table, cols colum
 // that makes PostgreSQL do so. The check is a trigger's: its blocks are in the
 // statement's counters, the statement's own plan shows nothing.
 func unindexedReference(p *Pass, s evidence.Statement) (evidence.Table, evidence.ForeignKey, bool) {
-	text := words(p.Run.Text(s.ID))
+	text := p.words(s.ID)
 	for _, t := range p.Run.Catalog {
 		if t.Pages < minPages || s.Rows < 1 {
 			continue

@@ -126,7 +126,7 @@ func width(t evidence.Table) float64 {
 
 // wholeRows returns the table of which the statement selects all columns.
 func wholeRows(p *Pass, id string) (evidence.Table, bool) {
-	ts := words(p.Run.Text(id))
+	ts := p.words(id)
 	from := slices.Index(ts, "from")
 	if at(ts, 0) != "select" || from < 0 || aggregates(ts) || joins(ts) {
 		return evidence.Table{}, false

@@ -81,7 +81,7 @@ const (
 func (p *Pass) scans() iter.Seq[scan] {
 	return func(yield func(scan) bool) {
 		for s := range p.ours() {
-			text := words(p.Run.Text(s.ID))
+			text := p.words(s.ID)
 			for _, t := range p.Run.Catalog {
 				if t.Pages < minPages || !slices.Contains(text, t.Name) {
 					continue

@@ -72,8 +72,9 @@ func Run(r *evidence.Run, m *capacity.Model, as []*Analyzer) ([]Finding, []Skip,
 	if err != nil {
 		return nil, nil, fmt.Errorf("judged step: %w", err)
 	}
-	found, skipped := findings(r, m, step, window, as)
-	stable := bootstrap(r, m, window, as, found)
+	tokens := map[string][]string{}
+	found, skipped := findings(r, m, step, window, as, tokens)
+	stable := bootstrap(r, m, window, as, found, tokens)
 	for i := range found {
 		found[i].Rival = rival(step, found, i)
 		found[i].Confidence = confidence(step, found[i], stable[i])
@@ -83,13 +84,13 @@ func Run(r *evidence.Run, m *capacity.Model, as []*Analyzer) ([]Finding, []Skip,
 }
 
 // findings returns what the analyzers find in a step, heaviest first.
-func findings(r *evidence.Run, m *capacity.Model, step *capacity.Step, window evidence.Window, as []*Analyzer) (found []Finding, skipped []Skip) {
+func findings(r *evidence.Run, m *capacity.Model, step *capacity.Step, window evidence.Window, as []*Analyzer, tokens map[string][]string) (found []Finding, skipped []Skip) {
 	for _, a := range as {
 		if reason := lacks(r, a.Needs); reason != "" {
 			skipped = append(skipped, Skip{a.Name, reason})
 			continue
 		}
-		pass := &Pass{Run: r, Model: m, Step: step, Window: window, found: found}
+		pass := &Pass{Run: r, Model: m, Step: step, Window: window, found: found, tokens: tokens}
 		pass.Report = func(f Finding) {
 			f.Cause = a.Name
 			if f.Share >= minShare || f.Fails {
