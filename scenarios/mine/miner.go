@@ -40,8 +40,6 @@ type Miner struct {
 	calls   int // in the sample
 	limit   int // of the sample; shrinks when it has too many calls
 	closed  int // sessions
-	last    float64
-	gaps    moments
 	texts   map[slot]*textStats
 	entries []*exchange
 	logs    bool // some input was a log
