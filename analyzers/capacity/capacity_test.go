@@ -2,6 +2,7 @@ package capacity
 
 import (
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -321,6 +322,34 @@ func TestBrokenStatistics(t *testing.T) {
 	for _, g := range m.Gates {
 		if g.Name == "statistics" && (g.OK || !strings.Contains(g.Reason, "somebody reset")) {
 			t.Errorf("%+v", g)
+		}
+	}
+}
+
+func TestBlocking(t *testing.T) {
+	call := func(name string, seconds float64, every bool) evidence.FootprintCall {
+		return evidence.FootprintCall{Dependency: name, Calls: 1, Seconds: seconds, Every: every}
+	}
+	for _, tt := range []struct {
+		name    string
+		seconds float64
+		calls   []evidence.FootprintCall
+		want    []string
+	}{
+		{"one that fits", 0.47, []evidence.FootprintCall{call("smtp", 0.45, true)}, []string{"smtp"}},
+		{"one after the other", 0.75, []evidence.FootprintCall{call("crm", 0.25, true), call("smtp", 0.45, true)}, []string{"crm", "smtp"}},
+		{"the job behind the request calls the other", 0.47, []evidence.FootprintCall{call("crm", 0.25, true), call("smtp", 0.45, true)}, []string{"smtp"}},
+		{"a job longer than the request", 0.02, []evidence.FootprintCall{call("smtp", 0.45, true)}, nil},
+		{"a job now and then", 0.47, []evidence.FootprintCall{call("smtp", 0.45, false), call("crm", 0.25, true)}, []string{"crm"}},
+	} {
+		var got []string
+		for _, c := range tt.calls {
+			if Blocking(evidence.Footprint{Seconds: tt.seconds, Calls: tt.calls}, c.Dependency) > 0 {
+				got = append(got, c.Dependency)
+			}
+		}
+		if !slices.Equal(got, tt.want) {
+			t.Errorf("%s: waits for %v, want %v", tt.name, got, tt.want)
 		}
 	}
 }

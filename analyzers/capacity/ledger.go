@@ -402,14 +402,24 @@ func (b *builder) dependencies() {
 
 // Blocking returns how many calls a request makes to the dependency and waits
 // for, and 0 where the calls that followed a request were made behind its back.
+//
 // A request that waited was at least as long as its calls, and so was every
-// other one of its kind: a call now and then may be a job that happened by.
+// other one of its kind: a call now and then may be a job that happened by. What
+// it waited for must fit into it together (calls side by side are rare). Where
+// that is too much, the calls that take longest are the request's: they explain
+// most of its time, and the job behind it makes the others.
 func Blocking(f evidence.Footprint, dependency string) float64 {
-	for _, c := range f.Calls {
-		// 0.9: two clocks measure the same wait.
-		if c.Dependency == dependency && c.Every && f.Seconds >= 0.9*c.Seconds {
+	calls := slices.Clone(f.Calls)
+	slices.SortStableFunc(calls, func(a, b evidence.FootprintCall) int { return cmp.Compare(b.Seconds, a.Seconds) })
+	room := f.Seconds / 0.9 // two clocks measure the same wait
+	for _, c := range calls {
+		if !c.Every || c.Seconds > room {
+			continue
+		}
+		if c.Dependency == dependency {
 			return c.Calls
 		}
+		room -= c.Seconds
 	}
 	return 0
 }
