@@ -152,12 +152,19 @@ func attempt(ctx context.Context, bin string, c matrix.Case, seed int64, try int
 	return a
 }
 
+// head names the commit that is measured. What earlier attempts have written into
+// the tree does not make it another one.
 func head(ctx context.Context) string {
-	b, err := exec.CommandContext(ctx, "git", "describe", "--always", "--dirty").Output()
+	commit, err := exec.CommandContext(ctx, "git", "rev-parse", "--short", "HEAD").Output()
 	if err != nil {
 		return "unknown"
 	}
-	return strings.TrimSpace(string(b))
+	changed, err := exec.CommandContext(ctx, "git", "status", "--porcelain", "--untracked-files=no", "--", ".", ":!docs/results").Output()
+	name := strings.TrimSpace(string(commit))
+	if err != nil || len(changed) > 0 {
+		name += "-dirty"
+	}
+	return name
 }
 
 func load(path, commit string) []matrix.Attempt {
