@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"maps"
 	"math/big"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -164,6 +165,14 @@ var _ lib.Executor = (*runner)(nil)
 // the seconds of several processes are the same ones.
 const startWithin = time.Second
 
+// ballast is memory that is never touched and therefore never there, but counts
+// where the garbage collector decides when to collect: after as much again has
+// been allocated. A few users keep some megabytes alive and would collect many
+// times a second, on the processors of the system under test; ten thousand keep
+// much more, and the ballast makes no difference to them. A higher GOGC would
+// do the former and let the latter have several times the memory.
+const ballast = 64 << 20
+
 // Run implements lib.Executor.
 func (r *runner) Run(ctx context.Context, samples chan<- metrics.SampleContainer) error {
 	segment, err := bounds(r.state.ExecutionTuple.Segment)
@@ -193,7 +202,9 @@ func (r *runner) Run(ctx context.Context, samples chan<- metrics.SampleContainer
 	}
 	samples <- begin{start}
 	stop := s.start()
+	heap := make([]byte, ballast)
 	err = engine.Run(ctx, engine.Options{Scenario: r.config.scenario, Plan: r.config.plan, Segment: segment}, s)
+	runtime.KeepAlive(heap)
 	s.Active(0)
 	stop()
 	samples <- end{time.Now()}
