@@ -253,8 +253,8 @@ func (f *runFlags) job(name string) (*job, error) {
 		objectives = append(objectives, o)
 	}
 	j.objectives = objectives
-	switch ext := strings.ToLower(filepath.Ext(name)); {
-	case ext == ".js" || ext == ".ts" || ext == ".mjs":
+	switch {
+	case isScript(name):
 		return j, j.readScript(name)
 	case name == "" && f.target != "":
 		return nil, usage(errors.New("a scenario is needed with --target: what would the users do there?"),
@@ -263,6 +263,15 @@ func (f *runFlags) job(name string) (*job, error) {
 		name = scenarios.Default
 	}
 	return j, j.readScenario(name)
+}
+
+// isScript reports whether the name is that of a k6 script.
+func isScript(name string) bool {
+	switch strings.ToLower(filepath.Ext(name)) {
+	case ".js", ".ts", ".mjs":
+		return true
+	}
+	return false
 }
 
 func (j *job) readScript(path string) error {
