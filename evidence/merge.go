@@ -32,15 +32,15 @@ func Merge(ws []Window) (Window, error) {
 		out.Statements = mergeRows(out.Statements, w.Statements, func(s Statement) any { return [2]any{s.ID, s.Nested} }, addStatement)
 		out.Tables = mergeRows(out.Tables, w.Tables, func(t TableIO) any { return [2]string{t.Schema, t.Name} }, addTable)
 		out.Processes = mergeRows(out.Processes, w.Processes, func(p Process) any { return [2]string{p.Role, p.Name} }, addProcess)
-		out.Jobs = mergeRows(out.Jobs, weighJobs(w.Jobs, share), func(j JobQueue) any { return [2]string{j.Queue, j.Kind} }, addJobs)
-		out.Pools = mergeRows(out.Pools, weighPools(w.Pools, share), func(p PoolStats) any { return p.Name }, addPool)
+		out.Jobs = mergeRows(out.Jobs, weigh(w.Jobs, share, func(j *JobQueue) *float64 { return &j.Running }), func(j JobQueue) any { return [2]string{j.Queue, j.Kind} }, addJobs)
+		out.Pools = mergeRows(out.Pools, weigh(w.Pools, share, func(p *PoolStats) *float64 { return &p.InUse }), func(p PoolStats) any { return p.Name }, addPool)
 		out.Calls = mergeRows(out.Calls, w.Calls, func(c Call) any { return c.Dependency }, addCall)
 		out.Sessions = mergeSessions(out.Sessions, w.Sessions)
 		out.Database = mergeDatabase(out.Database, w.Database)
 		out.Host = mergeHost(out.Host, w.Host)
 		out.Server = mergeServer(out.Server, w.Server)
 		out.Groups = mergeRows(out.Groups, w.Groups, func(g Group) any { return g.Role }, addGroup)
-		out.Disks = mergeRows(out.Disks, weighDisks(w.Disks, share), func(d Disk) any { return d.Name }, addDisk)
+		out.Disks = mergeRows(out.Disks, weigh(w.Disks, share, func(d *Disk) *float64 { return &d.Queue }), func(d Disk) any { return d.Name }, addDisk)
 		out.Slices = append(out.Slices, w.Slices...)
 		out.Holders = w.Holders
 		for _, c := range w.Caveats {
@@ -143,10 +143,12 @@ func addProcess(to *Process, p Process) {
 	to.Written += p.Written
 }
 
-func weighJobs(js []JobQueue, share float64) []JobQueue {
-	out := slices.Clone(js)
+// weigh returns rows with an average over the window scaled to the window's share
+// of all, so that averages can be added up.
+func weigh[T any](rows []T, share float64, average func(*T) *float64) []T {
+	out := slices.Clone(rows)
 	for i := range out {
-		out[i].Running *= share
+		*average(&out[i]) *= share
 	}
 	return out
 }
@@ -160,14 +162,6 @@ func addJobs(to *JobQueue, j JobQueue) {
 	to.Arrived += j.Arrived
 	to.Finished += j.Finished
 	to.Failed += j.Failed
-}
-
-func weighPools(ps []PoolStats, share float64) []PoolStats {
-	out := slices.Clone(ps)
-	for i := range out {
-		out[i].InUse *= share
-	}
-	return out
 }
 
 func addPool(to *PoolStats, p PoolStats) {

@@ -103,14 +103,6 @@ func addGroup(to *Group, g Group) {
 	to.OOMKills += g.OOMKills
 }
 
-func weighDisks(ds []Disk, share float64) []Disk {
-	out := slices.Clone(ds)
-	for i := range out {
-		out[i].Queue *= share
-	}
-	return out
-}
-
 func addDisk(to *Disk, d Disk) {
 	to.Holds = d.Holds
 	to.Reads += d.Reads
