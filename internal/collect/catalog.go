@@ -3,6 +3,7 @@ package collect
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -113,6 +114,11 @@ func readCatalog(ctx context.Context, c *pgx.Conn) ([]evidence.Table, error) {
 		&i.Method, &i.Include, &i.Definition, &i.Constraint, &i.Scans}, func() error {
 		t := &out[at[oid]]
 		i.Definition = evidence.RedactDefinition(i.Definition)
+		for n, c := range i.Columns {
+			if !slices.Contains(t.Columns, c) { // an expression
+				i.Columns[n] = evidence.RedactDefinition(c)
+			}
+		}
 		t.Indexes = append(t.Indexes, i)
 		i.Columns, i.Include = nil, nil
 		return nil

@@ -103,6 +103,7 @@ func TestCatalog(t *testing.T) {
 		"insert into shop.orders select n, n % 10, now(), 'open' from generate_series(1, 5000) n",
 		"create index by_customer on shop.orders (customer, at desc) include (state)",
 		"create unique index open_ones on shop.orders (lower(state), id) where state = 'open'",
+		"create index salted on shop.orders (md5(state || 'pepper'))",
 		"create table empty (of bigint references shop.orders on delete cascade)", "create temp table ours (id int)", "vacuum analyze shop.orders")
 	target = as(t, target)
 	_, n := start(t, Tables, target)
@@ -147,6 +148,10 @@ func TestCatalog(t *testing.T) {
 			{
 				Name: "orders_pkey", Columns: []string{"id"}, Unique: true, Valid: true, Method: "btree", Constraint: true,
 				Definition: "CREATE UNIQUE INDEX orders_pkey ON shop.orders USING btree (id)",
+			},
+			{
+				Name: "salted", Columns: []string{"md5(state || $1::text)"}, Valid: true, Method: "btree",
+				Definition: "CREATE INDEX salted ON shop.orders USING btree (md5((state || $1::text)))",
 			},
 		},
 	}
