@@ -37,6 +37,7 @@ func run() error {
 	out := flag.String("out", "docs/results", "directory of accuracy.json and accuracy.md")
 	fault := flag.String("fault", "", "these cases only, separated by commas")
 	seeds := flag.Int("seeds", 3, "seeds for each case")
+	keep := flag.String("keep", "", "directory for the run files, to look at an answer again with scalecheck report")
 	fresh := flag.Bool("fresh", false, "forget attempts of this commit that are already there")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -64,7 +65,7 @@ func run() error {
 				if try > 1 && !again(attempts, c.Name, seed, try-1) {
 					break
 				}
-				a := attempt(ctx, *bin, c, seed, try)
+				a := attempt(ctx, *bin, *keep, c, seed, try)
 				if ctx.Err() != nil {
 					return errors.New("interrupted; the attempts so far are in " + path)
 				}
@@ -116,7 +117,8 @@ func again(as []matrix.Attempt, name string, seed int64, try int) bool {
 	return false
 }
 
-func attempt(ctx context.Context, bin string, c matrix.Case, seed int64, try int) matrix.Attempt {
+// attempt runs the case once. Its run file goes to keep, unless that is empty.
+func attempt(ctx context.Context, bin, keep string, c matrix.Case, seed int64, try int) matrix.Attempt {
 	a := matrix.Attempt{Case: c.Name, Seed: seed, Try: try}
 	dir, err := os.MkdirTemp("", "scalecheck-accuracy-*")
 	if err != nil {
@@ -124,6 +126,14 @@ func attempt(ctx context.Context, bin string, c matrix.Case, seed int64, try int
 		return a
 	}
 	defer os.RemoveAll(dir)
+	if keep != "" {
+		defer func() {
+			err := keepRun(dir, filepath.Join(keep, fmt.Sprintf("%s-%d-%d.run", c.Name, seed, try)))
+			if err != nil && a.Error == "" {
+				fmt.Fprintln(os.Stderr, "accuracy:", err)
+			}
+		}()
+	}
 	begun := time.Now()
 	args := append([]string{"run", "--seed", strconv.FormatInt(seed, 10), "-f", "json", "-o", dir}, c.Args...)
 	cmd := exec.CommandContext(ctx, bin, args...)
@@ -150,6 +160,22 @@ func attempt(ctx context.Context, bin string, c matrix.Case, seed int64, try int
 	}
 	a.Baseline, a.BaseOK = matrix.Baseline(c.Want, &r)
 	return a
+}
+
+// keepRun copies the run file of dir.
+func keepRun(dir, to string) error {
+	runs, err := filepath.Glob(filepath.Join(dir, "*.run"))
+	if err != nil || len(runs) == 0 {
+		return errors.Join(err, errors.New("there is no run file to keep"))
+	}
+	b, err := os.ReadFile(runs[0])
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(to), 0o777); err != nil {
+		return err
+	}
+	return os.WriteFile(to, b, 0o644)
 }
 
 // head names the commit that is measured. What earlier attempts have written into
