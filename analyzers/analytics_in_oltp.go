@@ -7,6 +7,7 @@ import (
 
 	"github.com/scalecheck/scalecheck/analyzers/capacity"
 	"github.com/scalecheck/scalecheck/evidence"
+	"github.com/scalecheck/scalecheck/internal/digits"
 )
 
 // AnalyticsInOLTP finds reports that take the machine from the pages.
@@ -58,8 +59,8 @@ func analyticsInOLTP(p *Pass) {
 			continue
 		}
 		f := p.query(s, claim)
-		f.Message = fmt.Sprintf("%.1f calls a second, each over %.0f blocks, take %.0f %% of all processor time; the victims never send it: %s",
-			s.Calls/float64(p.Window.Length), (s.Hit+s.Read)/s.Calls, 100*p.Step.Blame(claim).CPU, list(victims))
+		f.Message = fmt.Sprintf("%.1f calls a second, each over %s blocks, take %.0f %% of all processor time; the victims never send it: %s",
+			s.Calls/float64(p.Window.Length), digits.Group((s.Hit+s.Read)/s.Calls), 100*p.Step.Blame(claim).CPU, list(victims))
 		f.Remedy = &Remedy{Title: "a rollup kept by a job or a materialized view, or a replica: out of the way of the pages"}
 		p.Report(f)
 	}

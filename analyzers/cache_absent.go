@@ -6,6 +6,7 @@ import (
 
 	"github.com/scalecheck/scalecheck/analyzers/capacity"
 	"github.com/scalecheck/scalecheck/evidence"
+	"github.com/scalecheck/scalecheck/internal/digits"
 )
 
 // CacheAbsent finds what every request reads from the database again.
@@ -93,8 +94,8 @@ func cacheAbsent(p *Pass) {
 		return
 	}
 	f := p.query(most, claim)
-	f.Message = fmt.Sprintf("every request reads %.1f times what every other reads, too: %s on all endpoints, %.0f calls a minute",
-		lookups/requests, counted(len(shared), "statement", "statements"), lookups*60)
+	f.Message = fmt.Sprintf("every request reads %.1f times what every other reads, too: %s on all endpoints, %s calls a minute",
+		lookups/requests, counted(len(shared), "statement", "statements"), digits.Group(lookups*60))
 	f.Exhibits = append([]Exhibit{
 		{"such calls in one request", lookups / requests, "", "isolation probe"},
 		{"statements that nearly all endpoints send", float64(len(shared)), "", "isolation probe"},

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/scalecheck/scalecheck/evidence"
+	"github.com/scalecheck/scalecheck/internal/digits"
 )
 
 // DeepOffset finds pages that are reached by counting through all pages before.
@@ -49,8 +50,8 @@ func deepOffset(p *Pass) {
 			continue
 		}
 		f := p.query(s, statement(s.ID))
-		f.Message = fmt.Sprintf("each call touches %.0f blocks to return %.1f rows: OFFSET reads what it passes over; %.0f calls a second",
-			blocks, rows, s.Calls/float64(p.Window.Length))
+		f.Message = fmt.Sprintf("each call touches %s blocks to return %.1f rows: OFFSET reads what it passes over; %.0f calls a second",
+			digits.Group(blocks), rows, s.Calls/float64(p.Window.Length))
 		if least, most := blocksByWindow(p.Run.Measured(), s.ID); most > 1.5*least {
 			f.Exhibits = append(f.Exhibits, Exhibit{"blocks by one call, in the lightest window", least, "blocks", "pg_stat_statements"},
 				Exhibit{"blocks by one call, in the heaviest window", most, "blocks", "pg_stat_statements"})

@@ -5,6 +5,7 @@ import (
 
 	"github.com/scalecheck/scalecheck/analyzers/capacity"
 	"github.com/scalecheck/scalecheck/evidence"
+	"github.com/scalecheck/scalecheck/internal/digits"
 )
 
 // DiskSpill finds sorts and hashes that do not fit into work_mem.
@@ -54,8 +55,8 @@ func diskSpill(p *Pass) {
 		part := s.Temp / all
 		f := p.query(s, func(k capacity.Key) float64 { return part * is(k.Statement == s.ID) })
 		memory := p.Run.Environment.Settings["work_mem"]
-		f.Message = fmt.Sprintf("each call moves %.0f blocks to and from temporary files, %.0f %% of all blocks that it handles; %.1f calls a second",
-			s.Temp/s.Calls, 100*part, s.Calls/float64(p.Window.Length))
+		f.Message = fmt.Sprintf("each call moves %s blocks to and from temporary files, %.0f %% of all blocks that it handles; %.1f calls a second",
+			digits.Group(s.Temp/s.Calls), 100*part, s.Calls/float64(p.Window.Length))
 		f.Exhibits = append([]Exhibit{{"temporary blocks written and read by one call", s.Temp / s.Calls, "blocks", "pg_stat_statements"}}, f.Exhibits...)
 		f.Remedy = &Remedy{Title: "sort or group fewer and narrower rows, or raise work_mem for the role that sends it"}
 		if memory != "" {

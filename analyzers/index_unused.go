@@ -7,6 +7,7 @@ import (
 
 	"github.com/scalecheck/scalecheck/analyzers/capacity"
 	"github.com/scalecheck/scalecheck/evidence"
+	"github.com/scalecheck/scalecheck/internal/digits"
 )
 
 // IndexUnused finds statements that read a whole table although an index would
@@ -101,8 +102,8 @@ func settingFinding(p *Pass, setting, value string, barred map[string]scan, orde
 	s := barred[heaviest]
 	f := p.query(s.Statement, claim)
 	f.Subject.Detail = setting
-	f.Message = fmt.Sprintf("%s is %s: %s a whole table at each call although an index serves; this one about %.0f rows of %s to return %.1f",
-		setting, value, counted(len(order), "statement reads", "statements read"), s.rowsRead(), qualified(s.table.Schema, s.table.Name), s.Rows/s.Calls)
+	f.Message = fmt.Sprintf("%s is %s: %s a whole table at each call although an index serves; this one about %s rows of %s to return %.1f",
+		setting, value, counted(len(order), "statement reads", "statements read"), digits.Group(s.rowsRead()), qualified(s.table.Schema, s.table.Name), s.Rows/s.Calls)
 	f.Exhibits = append(s.exhibits(), f.Exhibits...)
 	f.Remedy = &Remedy{Title: "reset " + setting + " where it was set (pg_settings.source says: server, database or role)"}
 	return f
@@ -119,7 +120,7 @@ func unusedFinding(p *Pass, s scan) (Finding, bool) {
 	table := qualified(s.table.Schema, s.table.Name)
 	f := p.query(s.Statement, statement(s.ID))
 	f.Subject.Detail = table
-	read := fmt.Sprintf("each call reads about %.0f rows of %s to return %.1f although an index serves", s.rowsRead(), table, s.Rows/s.Calls)
+	read := fmt.Sprintf("each call reads about %s rows of %s to return %.1f although an index serves", digits.Group(s.rowsRead()), table, s.Rows/s.Calls)
 	f.Exhibits = append(s.exhibits(), f.Exhibits...)
 	switch {
 	case forcedGeneric(p, s):
@@ -128,8 +129,8 @@ func unusedFinding(p *Pass, s scan) (Finding, bool) {
 	case !served(s.table, s.cols):
 		return f, false
 	case stale(s.io):
-		f.Message = fmt.Sprintf("%s: %.0f of its %.0f rows came or changed after the last ANALYZE, and the planner does not know them",
-			read, min(s.io.Changed, s.io.LiveRows), s.io.LiveRows)
+		f.Message = fmt.Sprintf("%s: %s of its %s rows came or changed after the last ANALYZE, and the planner does not know them",
+			read, digits.Group(min(s.io.Changed, s.io.LiveRows)), digits.Group(s.io.LiveRows))
 		f.Exhibits = append([]Exhibit{{"rows changed since the last ANALYZE", s.io.Changed, "rows", "pg_stat_user_tables"}}, f.Exhibits...)
 		f.Remedy = &Remedy{Title: "analyze " + table + ", and let autovacuum do so", SQL: "ANALYZE " + quoted(s.table.Schema, s.table.Name) + ";"}
 		if aggregates(s.text) {

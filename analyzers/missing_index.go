@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/scalecheck/scalecheck/evidence"
+	"github.com/scalecheck/scalecheck/internal/digits"
 )
 
 // MissingIndex finds statements that read far more of a table than an index would
@@ -74,18 +75,20 @@ func wholeTableFinding(p *Pass, s scan) Finding {
 	f := p.query(s.Statement, statement(s.ID))
 	table := qualified(s.table.Schema, s.table.Name)
 	f.Subject.Detail = table
-	f.Message = fmt.Sprintf("each call reads about %.0f rows of %s to return %.1f; %.0f calls a second",
-		s.rowsRead(), table, s.Rows/s.Calls, s.Calls/float64(p.Window.Length))
+	f.Message = fmt.Sprintf("each call reads about %s rows of %s to return %.1f; %.0f calls a second",
+		digits.Group(s.rowsRead()), table, s.Rows/s.Calls, s.Calls/float64(p.Window.Length))
 	f.Exhibits = append(s.exhibits(), f.Exhibits...)
-	f.Remedy = indexOn(s.table, s.cols.key(), s.cols.keySQL())
+	f.Remedy = indexOn(s.table, s.cols.keySQL())
 	f.Caveats = []string{fromText}
 	return f
 }
 
-func indexOn(t evidence.Table, key, sql []string) *Remedy {
+// indexOn proposes an index on columns as SQL has them, quoted where they must be.
+func indexOn(t evidence.Table, columns []string) *Remedy {
+	key := strings.Join(columns, ", ")
 	return &Remedy{
-		Title: fmt.Sprintf("an index on %s (%s)", qualified(t.Schema, t.Name), strings.Join(key, ", ")),
-		SQL:   fmt.Sprintf("CREATE INDEX CONCURRENTLY ON %s (%s);", quoted(t.Schema, t.Name), strings.Join(sql, ", ")),
+		Title: fmt.Sprintf("an index on %s (%s)", qualified(t.Schema, t.Name), key),
+		SQL:   fmt.Sprintf("CREATE INDEX CONCURRENTLY ON %s (%s);", quoted(t.Schema, t.Name), key),
 	}
 }
 
@@ -152,9 +155,9 @@ func overreadFinding(p *Pass, s evidence.Statement, t evidence.Table, cols colum
 	f := p.query(s, statement(s.ID))
 	table := qualified(t.Schema, t.Name)
 	f.Subject.Detail = table
-	f.Message = fmt.Sprintf("each call touches %.0f blocks of %s by an index to return %.1f rows: the index serves only part of the condition; %.0f calls a second",
-		(s.Hit+s.Read)/s.Calls, table, s.Rows/s.Calls, s.Calls/float64(p.Window.Length))
-	f.Remedy = indexOn(t, cols.key(), cols.keySQL())
+	f.Message = fmt.Sprintf("each call touches %s blocks of %s by an index to return %.1f rows: the index serves only part of the condition; %.0f calls a second",
+		digits.Group((s.Hit+s.Read)/s.Calls), table, s.Rows/s.Calls, s.Calls/float64(p.Window.Length))
+	f.Remedy = indexOn(t, cols.keySQL())
 	f.Caveats = []string{fromText}
 	return f
 }
@@ -219,8 +222,8 @@ func referenceFinding(p *Pass, s evidence.Statement, t evidence.Table, k evidenc
 	f := p.query(s, statement(s.ID))
 	table := qualified(t.Schema, t.Name)
 	f.Subject.Detail = table
-	f.Message = fmt.Sprintf("for each row removed from %s all %.0f rows of %s are read, to see which refer to it; %.1f rows a second",
-		qualified(k.Schema, k.Table), t.Rows, table, s.Rows/float64(p.Window.Length))
+	f.Message = fmt.Sprintf("for each row removed from %s all %s rows of %s are read, to see which refer to it; %.1f rows a second",
+		qualified(k.Schema, k.Table), digits.Group(t.Rows), table, s.Rows/float64(p.Window.Length))
 	f.Exhibits = append([]Exhibit{
 		{"blocks touched for one removed row", (s.Hit + s.Read) / s.Rows, "blocks", "pg_stat_statements"},
 		{"pages of the table", t.Pages, "blocks", "pg_class"},
@@ -229,7 +232,7 @@ func referenceFinding(p *Pass, s evidence.Statement, t evidence.Table, k evidenc
 	for _, c := range k.Columns {
 		sql = append(sql, quoteIdent(c))
 	}
-	f.Remedy = indexOn(t, k.Columns, sql)
+	f.Remedy = indexOn(t, sql)
 	f.Caveats = []string{"the check is named by the foreign key " + k.Name + ", not seen in a plan: EXPLAIN ANALYZE shows it as the time of a trigger"}
 	return f
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/scalecheck/scalecheck/analyzers/capacity"
 	"github.com/scalecheck/scalecheck/evidence"
+	"github.com/scalecheck/scalecheck/internal/digits"
 )
 
 // NPlusOne finds requests that ask the database the same thing again and again.
@@ -99,8 +100,8 @@ func nPlusOneFinding(p *Pass, f evidence.Footprint, s evidence.FootprintStatemen
 		bound = capacity.Network
 	}
 	text := p.Run.Text(s.ID)
-	message := fmt.Sprintf("one request sends %.0f statements, %.0f of them the same: %.0f calls a minute at %.1f requests a second",
-		all, s.Calls, s.Calls*rate*60, rate)
+	message := fmt.Sprintf("one request sends %.0f statements, %.0f of them the same: %s calls a minute at %.1f requests a second",
+		all, s.Calls, digits.Group(s.Calls*rate*60), rate)
 	var growth []Exhibit
 	var caveats []string
 	if g := s.Grows; g != nil {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/scalecheck/scalecheck/analyzers/capacity"
 	"github.com/scalecheck/scalecheck/evidence"
+	"github.com/scalecheck/scalecheck/internal/digits"
 )
 
 // OldSnapshot finds who keeps VACUUM from removing dead rows while tables grow.
@@ -94,7 +95,7 @@ func oldSnapshot(p *Pass) {
 	p.Report(Finding{
 		Bound:   dominantClass(p.Step, claim).Bound(),
 		Subject: Subject{Kind: Table, Name: table, Endpoint: heaviest(p.Step, claim), Statement: largest(grown), Detail: who},
-		Message: fmt.Sprintf("%s has %.0f dead rows for %.0f live ones, and %s keeps VACUUM from removing them", table, worst.DeadRows, worst.LiveRows, who),
+		Message: fmt.Sprintf("%s has %s dead rows for %s live ones, and %s keeps VACUUM from removing them", table, digits.Group(worst.DeadRows), digits.Group(worst.LiveRows), who),
 		Load:    blame.Load, Share: blame.Share,
 		Exhibits: []Exhibit{
 			{"dead rows", worst.DeadRows, "rows", "pg_stat_user_tables"},

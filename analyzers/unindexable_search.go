@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/scalecheck/scalecheck/evidence"
+	"github.com/scalecheck/scalecheck/internal/digits"
 )
 
 // UnindexableSearch finds conditions that no plain index can serve.
@@ -46,8 +47,8 @@ func unindexableSearch(p *Pass) {
 		f := p.query(s.Statement, statement(s.ID))
 		table := qualified(s.table.Schema, s.table.Name)
 		f.Subject.Detail = table
-		f.Message = fmt.Sprintf("each call tries about %.0f rows of %s to return %.1f: no plain index serves %s; %.0f calls a second",
-			s.rowsRead(), table, s.Rows/s.Calls, h, s.Calls/float64(p.Window.Length))
+		f.Message = fmt.Sprintf("each call tries about %s rows of %s to return %.1f: no plain index serves %s; %.0f calls a second",
+			digits.Group(s.rowsRead()), table, s.Rows/s.Calls, h, s.Calls/float64(p.Window.Length))
 		f.Exhibits = append(s.exhibits(), f.Exhibits...)
 		f.Remedy = h.remedy(s.table)
 		p.Report(f)

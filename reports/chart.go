@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/scalecheck/scalecheck/internal/digits"
 )
 
 // Charts are SVG made here: no library, no script, nothing to load. They hold
@@ -45,7 +47,7 @@ func (s *svg) text(x, y float64, class, anchor, text string) {
 
 func attr(v any) string {
 	if f, ok := v.(float64); ok {
-		return trim(strconv.FormatFloat(f, 'f', 1, 64))
+		return digits.Trim(strconv.FormatFloat(f, 'f', 1, 64))
 	}
 	return fmt.Sprint(v)
 }

@@ -3,7 +3,8 @@ package reports
 import (
 	"math"
 	"strconv"
-	"strings"
+
+	"github.com/scalecheck/scalecheck/internal/digits"
 )
 
 // Figures for people: three significant digits, a unit, and a dash for what
@@ -21,17 +22,17 @@ func seconds(n number) string {
 	case a == 0:
 		return "0 s"
 	case a < 0.9995e-3:
-		return digits(v*1e6) + " µs"
+		return digits.Three(v*1e6) + " µs"
 	case a < 0.9995:
-		return digits(v*1e3) + " ms"
+		return digits.Three(v*1e3) + " ms"
 	case a < 180:
-		return digits(v) + " s"
+		return digits.Three(v) + " s"
 	case a < 180*60:
-		return digits(v/60) + " min"
+		return digits.Three(v/60) + " min"
 	case a < 72*3600:
-		return digits(v/3600) + " h"
+		return digits.Three(v/3600) + " h"
 	}
-	return digits(v/86400) + " d"
+	return digits.Three(v/86400) + " d"
 }
 
 // rate prints a number per second: 118/s.
@@ -39,7 +40,7 @@ func rate(n number) string {
 	if !n.known() {
 		return none
 	}
-	return digits(float64(n)) + "/s"
+	return digits.Three(float64(n)) + "/s"
 }
 
 // rps is rate for the requests of the whole system: 118 requests/s.
@@ -47,7 +48,7 @@ func rps(n number) string {
 	if !n.known() {
 		return none
 	}
-	return digits(float64(n)) + " requests/s"
+	return digits.Three(float64(n)) + " requests/s"
 }
 
 // perMinute prints a number per minute: 4 680/min.
@@ -55,7 +56,7 @@ func perMinute(n number) string {
 	if !n.known() {
 		return none
 	}
-	return digits(float64(n)) + "/min"
+	return digits.Three(float64(n)) + "/min"
 }
 
 // share prints a part of a whole: 61 %, 0.4 %.
@@ -69,7 +70,7 @@ func share(n number) string {
 	case math.Abs(v) < 9.95:
 		return strconv.FormatFloat(math.Round(v*10)/10, 'f', -1, 64) + " %"
 	}
-	return group(math.Round(v)) + " %"
+	return digits.Group(math.Round(v)) + " %"
 }
 
 // plain prints a number: 0.03, 2.61, 31.4, 612, 38 412.
@@ -77,7 +78,7 @@ func plain(n number) string {
 	if !n.known() {
 		return none
 	}
-	return digits(float64(n))
+	return digits.Three(float64(n))
 }
 
 // bytes prints a size: 9.1 MB.
@@ -91,7 +92,7 @@ func bytesOf(n number) string {
 		v /= 1000
 		i++
 	}
-	return digits(v) + " " + units[i]
+	return digits.Three(v) + " " + units[i]
 }
 
 // inUnit prints an exhibit.
@@ -114,52 +115,13 @@ func inUnit(n number, unit string) string {
 	return plain(n) + " " + unit
 }
 
-// digits prints three significant digits, all of what is larger, and two of
-// what is so small that it hardly counts.
-func digits(v float64) string {
-	a := math.Abs(v)
-	switch {
-	case a == 0:
-		return "0"
-	case a >= 1e15:
-		return strconv.FormatFloat(v, 'g', 3, 64)
-	case a >= 99.95:
-		return group(math.Round(v))
-	case a >= 9.995:
-		return trim(strconv.FormatFloat(v, 'f', 1, 64))
-	case a >= 0.0995:
-		return trim(strconv.FormatFloat(v, 'f', 2, 64))
-	}
-	return strconv.FormatFloat(v, 'g', 2, 64)
-}
-
-// trim drops zeros after the point.
-func trim(s string) string {
-	if !strings.Contains(s, ".") {
-		return s
-	}
-	return strings.TrimSuffix(strings.TrimRight(s, "0"), ".")
-}
-
-// group prints an integer with spaces between thousands.
-func group(v float64) string {
-	s := strconv.FormatFloat(math.Abs(v), 'f', 0, 64)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + " " + s[i:]
-	}
-	if v < 0 {
-		s = "-" + s
-	}
-	return s
-}
-
 // count prints an integer.
-func count(n int64) string { return group(float64(n)) }
+func count(n int64) string { return digits.Group(float64(n)) }
 
 // plural prints 1 request, 2 requests.
 func plural(n int, noun string) string {
 	if n == 1 {
 		return "1 " + noun
 	}
-	return group(float64(n)) + " " + noun + "s"
+	return digits.Group(float64(n)) + " " + noun + "s"
 }

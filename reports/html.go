@@ -17,6 +17,8 @@ import (
 
 	"github.com/scalecheck/scalecheck/analyzers"
 	"github.com/scalecheck/scalecheck/analyzers/capacity"
+
+	"github.com/scalecheck/scalecheck/internal/digits"
 )
 
 // HTML is the format to look at and to hand on.
@@ -109,7 +111,7 @@ func figure(kind string, v any, path ...any) template.HTML {
 			}
 			return plain(n) + "×"
 		},
-		"count": func(n number) string { return group(float64(n)) },
+		"count": func(n number) string { return digits.Group(float64(n)) },
 		"bytes": bytesOf,
 	}[kind]
 	value := ""

@@ -9,6 +9,8 @@ import (
 	"os"
 	"slices"
 	"strings"
+
+	"github.com/scalecheck/scalecheck/internal/digits"
 )
 
 // Markdown is the format for a pull request or a job's summary.
@@ -328,7 +330,7 @@ func mdPaths(m *md, d *document) {
 
 func (m *md) more(n, shown int) {
 	if n > shown {
-		m.printf("\n%s more.\n", group(float64(n-shown)))
+		m.printf("\n%s more.\n", digits.Group(float64(n-shown)))
 	}
 }
 

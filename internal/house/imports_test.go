@@ -23,12 +23,13 @@ var may = map[string][]string{
 	"scenarios/mine/accuracy": {"scenarios", "scenarios/mine"},
 	"evidence":                {"scenarios"},
 	"analyzers/capacity":      {"scenarios", "evidence"},
-	"analyzers":               {"scenarios", "evidence", "analyzers/capacity"},
-	"reports":                 {"scenarios", "evidence", "analyzers/capacity", "analyzers"},
+	"analyzers":               {"scenarios", "evidence", "analyzers/capacity", "internal/digits"},
+	"reports":                 {"scenarios", "evidence", "analyzers/capacity", "analyzers", "internal/digits"},
 
 	"reference-app/...": {"reference-app/..."},
 
 	"internal/hint":    {},
+	"internal/digits":  {},
 	"internal/house":   {},
 	"internal/pg":      {"internal/hint"},
 	"internal/engine":  {"scenarios", "internal/hint"},
