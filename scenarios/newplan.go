@@ -61,7 +61,7 @@ func newPlan(s *Scenario, target string, load Load, seed int64, limits Limits) (
 	p := &Plan{
 		Name: s.Name, Kind: Journeys, Source: s.Source, SHA256: s.SHA256,
 		Target: target, Seed: seed, ClientIP: s.ClientIP,
-		Objectives: slices.Clone(s.Objectives), Limits: limits,
+		Objectives: slices.Clone(s.Objectives), Paths: s.routes(), Limits: limits,
 	}
 	if mix := s.Mix(); mix.Requests > 0 {
 		p.Mix = &mix
@@ -76,6 +76,23 @@ func newPlan(s *Scenario, target string, load Load, seed int64, limits Limits) (
 		})
 	}
 	return p, nil
+}
+
+// routes returns the paths with their endpoints by route.
+func (s *Scenario) routes() []Path {
+	var out []Path
+	for _, p := range s.Paths {
+		q := Path{Name: p.Name}
+		for _, name := range p.Endpoints {
+			for i := range s.Endpoints {
+				if s.Endpoints[i].Name == name {
+					q.Endpoints = append(q.Endpoints, s.Endpoints[i].Route())
+				}
+			}
+		}
+		out = append(out, q)
+	}
+	return out
 }
 
 // parseTarget returns host:port and the base URL without credentials.

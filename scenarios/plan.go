@@ -43,7 +43,9 @@ type Plan struct {
 	ClientIP string `json:"client_ip,omitempty"` // PerUser, or empty
 
 	Objectives []Objective `json:"objectives,omitempty"`
-	Limits     Limits      `json:"limits"`
+	// Paths are the scenario's, their endpoints by route, as results call them.
+	Paths  []Path `json:"paths,omitempty"`
+	Limits Limits `json:"limits"`
 }
 
 // A Stage is one step of the staircase: settle, then measure.

@@ -127,12 +127,21 @@ func BlameEach[G comparable](s *Step, group func(Key) G) map[G]Blame {
 	return out
 }
 
-// missing returns the endpoints that miss an objective.
+// missing returns the endpoints that miss an objective, and those that a path
+// leads through that misses one.
 func (s *Step) missing() map[string]bool {
 	out := map[string]bool{}
 	for _, e := range s.Endpoints {
 		if e.Status == Missed {
 			out[e.Name] = true
+		}
+	}
+	for _, p := range s.Paths {
+		if p.Status != Missed {
+			continue
+		}
+		for _, e := range p.Endpoints {
+			out[e] = true
 		}
 	}
 	return out

@@ -233,6 +233,39 @@ func TestBlame(t *testing.T) {
 	}
 }
 
+// Where nothing but a path misses its objective, its endpoints are what is to be
+// explained: what holds up others is no cause of that.
+func TestMissedPath(t *testing.T) {
+	r := busy()
+	r.Plan.Objectives = []scenarios.Objective{{Endpoint: "open b", Quantile: 0.95, Limit: 0.3}}
+	r.Plan.Paths = []scenarios.Path{{Name: "open b", Endpoints: []string{"GET /b"}}}
+	slow := evidence.NewHistogram()
+	slow.RecordN(700*time.Millisecond, 500)
+	r.Windows[0].Paths = []evidence.PathTime{{Name: "open b", Walked: 500, Latency: slow}}
+	m, err := Fit(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := m.Step()
+	if s.Status != Missed {
+		t.Fatalf("the step is %q, want it missed by its path", s.Status)
+	}
+	smtp := func(k Key) float64 {
+		if k.Dependency == "smtp" {
+			return 1
+		}
+		return 0
+	}
+	mail := s.Blame(smtp).Share
+	r.Plan.Paths[0].Endpoints = []string{"GET /a", "GET /b"}
+	if m, err = Fit(r); err != nil {
+		t.Fatal(err)
+	}
+	if both := m.Step().Blame(smtp).Share; both <= 0 || both >= mail {
+		t.Errorf("mail explains %.2f of a path through both endpoints, %.2f of the one that sends it", both, mail)
+	}
+}
+
 func TestSameRunSameModel(t *testing.T) {
 	first, err := Fit(busy())
 	if err != nil {

@@ -124,7 +124,7 @@ func fitStep(r *evidence.Run, w evidence.Window) (*Step, error) {
 		s.Endpoints = append(s.Endpoints, es)
 	}
 	for _, p := range w.Paths {
-		s.path(p, r.Plan.Objectives)
+		s.path(p, r.Plan)
 	}
 	s.unmeasured(r.Plan.Objectives)
 	slices.SortFunc(s.Endpoints, func(a, b EndpointStep) int {
@@ -148,9 +148,12 @@ func (s *Step) Refit(r *evidence.Run, w evidence.Window) *Step {
 }
 
 // path adds a path. Only objectives that name it are about it.
-func (s *Step) path(p evidence.PathTime, objectives []scenarios.Objective) {
+func (s *Step) path(p evidence.PathTime, plan scenarios.Plan) {
 	ps := PathStep{Name: p.Name, Walked: p.Walked, Failed: p.Failed, Latency: quantiles(p.Latency)}
-	for _, o := range objectives {
+	if i := slices.IndexFunc(plan.Paths, func(q scenarios.Path) bool { return q.Name == p.Name }); i >= 0 {
+		ps.Endpoints = plan.Paths[i].Endpoints
+	}
+	for _, o := range plan.Objectives {
 		if o.Endpoint != p.Name {
 			continue
 		}

@@ -94,11 +94,12 @@ type Step struct {
 // PathStep is one of the scenario's paths in one step: a sequence of requests
 // that users wait for as a whole.
 type PathStep struct {
-	Name    string
-	Walked  int64     // to the end
-	Failed  int64     // with a request that failed
-	Latency Quantiles // of those without a failure: the requests' latencies added up, without the think time
-	Status  Status    // against the objectives that name it
+	Name      string
+	Endpoints []string  // that it leads through; none in files from before they were recorded
+	Walked    int64     // to the end
+	Failed    int64     // with a request that failed
+	Latency   Quantiles // of those without a failure: the requests' latencies added up, without the think time
+	Status    Status    // against the objectives that name it
 }
 
 // Quantiles are latencies in seconds.
