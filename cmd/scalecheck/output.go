@@ -65,14 +65,19 @@ type output struct {
 	written []string
 }
 
+// place is the directory: the user's, or one of this moment.
+func (f *outputFlags) place(now time.Time) string {
+	if f.dir != "" {
+		return f.dir
+	}
+	return filepath.Join("scalecheck-out", now.Format("20060102-150405"))
+}
+
 // open makes the directory and makes sure that files can be written there: a
 // run of several minutes must not end with "permission denied". The flags have
 // been checked.
 func (f *outputFlags) open(now time.Time) (*output, error) {
-	o := &output{dir: f.dir}
-	if o.dir == "" {
-		o.dir = filepath.Join("scalecheck-out", now.Format("20060102-150405"))
-	}
+	o := &output{dir: f.place(now)}
 	for _, name := range f.formats {
 		o.formats = append(o.formats, reports.Lookup(name))
 	}

@@ -176,14 +176,21 @@ func (l limitFlags) limits() scenarios.Limits {
 }
 
 // run measures, judges, writes and prints.
-func run(ctx context.Context, g *global, f *runFlags, scenario string) (err error) {
+func run(ctx context.Context, g *global, f *runFlags, scenario string) error {
+	_, err := measure(ctx, g, f, scenario)
+	return err
+}
+
+// measure is run for who wants to do more with the report. It is there whenever
+// one was written, beside the error that carries the verdict's exit status.
+func measure(ctx context.Context, g *global, f *runFlags, scenario string) (*reports.Report, error) {
 	job, err := f.job(scenario)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	out, err := f.output.open(time.Now())
 	if err != nil {
-		return err
+		return nil, err
 	}
 	watch := newWatch(g.streams)
 	defer watch.close()
@@ -196,25 +203,25 @@ func run(ctx context.Context, g *global, f *runFlags, scenario string) (err erro
 			_ = os.Remove(out.runFile())
 		}
 		out.discard()
-		return recErr
+		return nil, recErr
 	}
 	rep, err := reports.New(ev, f.output.options(out.runFile()))
 	if err != nil {
-		return errors.Join(err, recErr)
+		return nil, errors.Join(err, recErr)
 	}
 	if err := out.write(g.streams, rep); err != nil {
 		// What went wrong first says what to do.
-		return hint.Exit(errors.Join(recErr, err), hint.BrokenOff)
+		return nil, hint.Exit(errors.Join(recErr, err), hint.BrokenOff)
 	}
 	g.say("")
 	out.list(g)
 	if recErr != nil {
-		return recErr
+		return rep, recErr
 	}
 	if rep.Verdict.Exit != hint.Pass {
-		return verdictError(rep.Verdict.Exit)
+		return rep, verdictError(rep.Verdict.Exit)
 	}
-	return nil
+	return rep, nil
 }
 
 // job reads the flags and the scenario, and complains about all that can be

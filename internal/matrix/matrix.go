@@ -275,6 +275,20 @@ func Judge(w Want, r *Report) Score {
 	return s
 }
 
+// FaultOf returns which of the faults the bottleneck of the report is the right
+// answer for, and "" for none of them.
+func FaultOf(r *Report, faults []string) string {
+	for _, c := range Cases {
+		if !slices.Contains(faults, c.Name) {
+			continue
+		}
+		if s := Judge(c.Want, r); s.Answers && s.Cause && s.Entity {
+			return c.Name
+		}
+	}
+	return ""
+}
+
 // Baseline is what "the statement with the largest total_exec_time" would have
 // answered: its text, and whether that is what is to blame.
 func Baseline(w Want, r *Report) (text string, right bool) {
