@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
+	"strconv"
 	"sync"
 	"time"
 
@@ -30,6 +32,7 @@ import (
 	"github.com/scalecheck/scalecheck/reference-app/internal/messaging"
 	"github.com/scalecheck/scalecheck/reference-app/internal/notify"
 	"github.com/scalecheck/scalecheck/reference-app/internal/outside"
+	"github.com/scalecheck/scalecheck/reference-app/internal/platform/accesslog"
 	"github.com/scalecheck/scalecheck/reference-app/internal/platform/db"
 	"github.com/scalecheck/scalecheck/reference-app/internal/platform/mail"
 	"github.com/scalecheck/scalecheck/reference-app/internal/platform/peer"
@@ -50,6 +53,11 @@ type Config struct {
 	Faults []string
 	// Logger may be nil: the app is then silent.
 	Logger *slog.Logger
+	// AccessLog, if not nil, gets a line for each request: in the combined format
+	// with the request time in seconds behind it, or with AccessLogJSON as a JSON
+	// object. It is written to until the app is closed.
+	AccessLog     io.Writer
+	AccessLogJSON bool
 }
 
 // settings are what nobody needs to be told, but tests like to change.
@@ -92,6 +100,7 @@ type App struct {
 	worker   *pgxpool.Pool
 	recorder *analytics.Recorder
 	runner   *jobs.Runner
+	access   *accesslog.Log // nil: none is wanted
 
 	close    sync.Once
 	closeErr error
@@ -275,10 +284,21 @@ func start(ctx context.Context, c Config, on faults.Switches, s settings) (_ *Ap
 		return nil, err
 	}
 	a.url = "http://" + listener.Addr().String()
+	handler := otelhttp.NewHandler(router, "campus",
+		otelhttp.WithMeterProvider(metrics.Provider),
+		otelhttp.WithTracerProvider(noop.NewTracerProvider()))
+	if c.AccessLog != nil {
+		a.access = accesslog.New(c.AccessLog, c.accessFormat(), func(r *http.Request, answer http.Header) (user, session string) {
+			u, ok := sessions.Answered(r, answer)
+			if !ok {
+				return "", ""
+			}
+			return strconv.FormatInt(u.ID, 10), u.Session
+		})
+		handler = a.access.Handler(handler)
+	}
 	a.server = &http.Server{
-		Handler: otelhttp.NewHandler(router, "campus",
-			otelhttp.WithMeterProvider(metrics.Provider),
-			otelhttp.WithTracerProvider(noop.NewTracerProvider())),
+		Handler:           handler,
 		ReadHeaderTimeout: 10 * time.Second,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
@@ -287,6 +307,13 @@ func start(ctx context.Context, c Config, on faults.Switches, s settings) (_ *Ap
 		close(a.stopped)
 	}()
 	return a, healthy(ctx, a.url)
+}
+
+func (c *Config) accessFormat() accesslog.Format {
+	if c.AccessLogJSON {
+		return accesslog.JSON
+	}
+	return accesslog.Combined
 }
 
 // healthy asks until the app says it is.
@@ -342,6 +369,9 @@ func (a *App) shutdown(ctx context.Context) error {
 		<-a.stopped
 	} else {
 		close(a.stopped)
+	}
+	if a.access != nil {
+		errs = append(errs, a.access.Close())
 	}
 	if a.runner != nil {
 		errs = append(errs, a.runner.Stop(ctx))

@@ -1,7 +1,9 @@
 package referenceapp
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -10,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/scalecheck/scalecheck/reference-app/faults"
 	"github.com/scalecheck/scalecheck/reference-app/internal/outside"
 )
 
@@ -516,6 +519,57 @@ func TestStartRefuses(t *testing.T) {
 		app, err := Start(t.Context(), tt.c)
 		if app != nil || err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: %v, want an error with %q", tt.name, err, tt.want)
+		}
+	}
+}
+
+// TestAccessLog: a log-in and what follows it are of one session, another log-in
+// of the same user is not.
+func TestAccessLog(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	app, err := start(t.Context(), Config{DatabaseURL: seeded(t), Listen: "127.0.0.1:0", AccessLog: &log, AccessLogJSON: true}, faults.Switches{}, quick())
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &fixture{App: app, t: t}
+	for range 2 {
+		p := f.user(7)
+		p.get("/api/v1/courses?page=5", http.StatusOK, nil)
+		p.post("/api/v1/logout", nil, http.StatusOK, nil)
+		p.get("/api/v1/me/dashboard", http.StatusUnauthorized, nil)
+	}
+	if err := app.Close(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	type line struct {
+		User    string `json:"remote_user"`
+		Session string `json:"session_id"`
+		URI     string `json:"request_uri"`
+		Status  int
+	}
+	var got []line
+	for dec := json.NewDecoder(&log); dec.More(); {
+		var l line
+		if err := dec.Decode(&l); err != nil {
+			t.Fatal(err)
+		}
+		if l.URI != "/healthz" {
+			got = append(got, l)
+		}
+	}
+	if len(got) != 8 || got[0].Session == "" || got[4].Session == "" || got[0].Session == got[4].Session {
+		t.Fatalf("%+v", got)
+	}
+	for i, l := range got {
+		want := []line{
+			{"7", got[i-i%4].Session, "/api/v1/login", http.StatusOK},
+			{"7", got[i-i%4].Session, "/api/v1/courses?page=5", http.StatusOK},
+			{"7", got[i-i%4].Session, "/api/v1/logout", http.StatusOK},
+			{"", "", "/api/v1/me/dashboard", http.StatusUnauthorized},
+		}[i%4]
+		if l != want {
+			t.Errorf("line %d is %+v, want %+v", i, l, want)
 		}
 	}
 }

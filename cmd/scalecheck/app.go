@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -21,6 +22,7 @@ import (
 // appFlags are what scalecheck app takes.
 type appFlags struct {
 	listen, db, pgBin, size string
+	accessLog               string
 	seed                    int64
 	faults                  []string
 	child                   bool
@@ -37,7 +39,8 @@ is made on a private PostgreSQL, or on the server of --db, and dropped at the en
 
 Faults: ` + faultNames() + `; naive means the five of a first version.`,
 		Example: `  scalecheck app --fault n-plus-one --listen 127.0.0.1:8080
-  scalecheck run lms --target http://127.0.0.1:8080 --db "host=… dbname=…"    # from another terminal`,
+  scalecheck run lms --target http://127.0.0.1:8080 --db "host=… dbname=…"    # from another terminal
+  scalecheck app --access-log access.jsonl    # for scalecheck scenario mine`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if f.child {
@@ -52,6 +55,7 @@ Faults: ` + faultNames() + `; naive means the five of a first version.`,
 	c.Flags().Int64Var(&f.seed, "data-seed", 1, "seed of the data")
 	c.Flags().StringVar(&f.db, "db", "", "server for its database, without a password (default: a private one)")
 	c.Flags().StringVar(&f.pgBin, "pg-bin", "", "directory of initdb and postgres for the private server (default: looked for)")
+	c.Flags().StringVar(&f.accessLog, "access-log", "", accessLogUsage)
 	c.Flags().BoolVar(&f.child, "child", false, "serve an existing database until stdin ends")
 	_ = c.Flags().MarkHidden("child") // how scalecheck run starts it
 	return c
@@ -70,6 +74,12 @@ func serveApp(ctx context.Context, g *global, f *appFlags) (err error) {
 	if !loopback(f.listen) {
 		return usage(fmt.Errorf("--listen %s is no loopback address", f.listen), "everybody knows the app's passwords; for example: --listen 127.0.0.1:8080")
 	}
+	config := referenceapp.Config{Listen: f.listen, Faults: names, Logger: g.logger()}
+	closeLog, err := logAccess(&config, f.accessLog)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, closeLog()) }()
 	tell := func(s string) { g.say("%s", s) }
 	server, stop, err := openServer(ctx, f.db, f.pgBin, tell)
 	if err != nil {
@@ -85,7 +95,8 @@ func serveApp(ctx context.Context, g *global, f *appFlags) (err error) {
 		defer cancel()
 		err = errors.Join(err, db.Drop(ctx))
 	}()
-	app, err := referenceapp.Start(ctx, referenceapp.Config{DatabaseURL: db.DSN, Listen: f.listen, Faults: names, Logger: g.logger()})
+	config.DatabaseURL = db.DSN
+	app, err := referenceapp.Start(ctx, config)
 	if err != nil {
 		return hint.Exit(err, startStatus(ctx))
 	}
@@ -98,6 +109,23 @@ func serveApp(ctx context.Context, g *global, f *appFlags) (err error) {
 	g.say("users: user1@example.test, user2@example.test, … with the password scalecheck")
 	fmt.Fprintln(g.out, app.URL())
 	return serve(ctx, app)
+}
+
+const accessLogUsage = "file that the bundled app's access log is appended to: a JSON object a line if it ends in .json or .jsonl, else the combined format"
+
+// logAccess has the app log to the file at path, unless path is empty. The
+// caller closes the file after the app.
+func logAccess(c *referenceapp.Config, path string) (closeLog func() error, err error) {
+	if path == "" {
+		return func() error { return nil }, nil
+	}
+	w, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o666)
+	if err != nil {
+		return nil, usage(fmt.Errorf("access log: %w", err), "give --access-log a file that can be written")
+	}
+	ext := filepath.Ext(path)
+	c.AccessLog, c.AccessLogJSON = w, ext == ".json" || ext == ".jsonl"
+	return w.Close, nil
 }
 
 func loopback(listen string) bool {
@@ -122,12 +150,18 @@ func serve(ctx context.Context, app *referenceapp.App) error {
 
 // serveChild serves the database that the parent has made, until the parent
 // closes our stdin or dies.
-func serveChild(ctx context.Context, g *global, f *appFlags) error {
+func serveChild(ctx context.Context, g *global, f *appFlags) (err error) {
 	dsn := os.Getenv(bundled.DatabaseEnv)
 	if dsn == "" {
 		return usage(errors.New("no database to serve"), "scalecheck app without --child makes one")
 	}
-	app, err := referenceapp.Start(ctx, referenceapp.Config{DatabaseURL: dsn, Listen: f.listen, Faults: f.faults, Logger: g.logger()})
+	config := referenceapp.Config{DatabaseURL: dsn, Listen: f.listen, Faults: f.faults, Logger: g.logger()}
+	closeLog, err := logAccess(&config, f.accessLog)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, closeLog()) }()
+	app, err := referenceapp.Start(ctx, config)
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io/fs"
 	"net"
@@ -224,7 +225,8 @@ func TestInterruptedBeforeTheLoad(t *testing.T) {
 // Killed, scalecheck can clear nothing away; the others notice by themselves.
 func TestKilled(t *testing.T) {
 	t.Parallel()
-	args := []string{"--fault", "none", "--size", "XS", "--users", "20", "--steps", "2", "--duration", "30s", "--no-probe"}
+	log := filepath.Join(t.TempDir(), "access.jsonl")
+	args := []string{"--fault", "none", "--size", "XS", "--users", "20", "--steps", "2", "--duration", "30s", "--no-probe", "--access-log", log}
 	if bin := os.Getenv("SCALECHECK_TEST_POSTGRES"); bin != "" {
 		args = append(args, "--pg-bin", bin)
 	}
@@ -257,6 +259,19 @@ func TestKilled(t *testing.T) {
 		}
 		if time.Now().After(deadline) {
 			t.Fatalf("still running:\n%s", strings.Join(left, "\n"))
+		}
+	}
+	// The app has ended in order: its log is whole.
+	text, err := os.ReadFile(log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(text), `"request_uri":"/api/v1/login"`) {
+		t.Errorf("nobody logged in:\n%s", text)
+	}
+	for line := range strings.Lines(string(text)) {
+		if !json.Valid([]byte(line)) {
+			t.Errorf("broken line: %s", line)
 		}
 	}
 	// What it has measured can be looked at.

@@ -115,7 +115,9 @@ func (j *job) startApp(ctx context.Context) (*bundled.App, func() error, error) 
 		return nil, nil, err
 	}
 	j.tell("setting up the bundled app, size " + j.size + ", faults: " + list(j.faultNames))
-	app, err := bundled.Start(ctx, bundled.Options{Server: server, Size: j.data, Seed: j.dataSeed, Faults: j.faultNames, Tell: j.tell})
+	app, err := bundled.Start(ctx, bundled.Options{
+		Server: server, Size: j.data, Seed: j.dataSeed, Faults: j.faultNames, AccessLog: j.accessLog, Tell: j.tell,
+	})
 	if err != nil {
 		return nil, nil, hint.Exit(errors.Join(err, stop()), startStatus(ctx))
 	}

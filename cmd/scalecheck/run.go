@@ -29,7 +29,7 @@ type runFlags struct {
 	faults              []string
 	size                string
 	dataSeed            int64
-	pgBin               string
+	pgBin, accessLog    string
 
 	users, rate   string
 	scale         string
@@ -105,6 +105,7 @@ func (f *runFlags) add(c *cobra.Command) {
 	fs.StringVar(&f.size, "size", "S", "size of the bundled app's data: XS, S, M (the first ten thousand users), L")
 	fs.Int64Var(&f.dataSeed, "data-seed", 1, "seed of the bundled app's data")
 	fs.StringVar(&f.pgBin, "pg-bin", "", "directory of initdb and postgres for the private server (default: looked for)")
+	fs.StringVar(&f.accessLog, "access-log", "", accessLogUsage)
 	fs.StringVar(&f.users, "users", "", "users active at once in the highest step, thinking included (default: the scenario's)")
 	fs.StringVar(&f.rate, "rate", "", "instead of users: sessions that start in the highest step, such as 5/s")
 	fs.StringVar(&f.scale, "scale", "", "so many times the rate of sessions, such as 3x; who comes and what they do stays (with --rate, or a scenario that gives one)")
@@ -128,7 +129,7 @@ func (f *runFlags) add(c *cobra.Command) {
 // a mistake: who gives it believes in something else than what will happen.
 func (f *runFlags) set(c *cobra.Command) error {
 	changed := c.Flags().Changed
-	for _, name := range []string{"fault", "size", "data-seed", "pg-bin"} {
+	for _, name := range []string{"fault", "size", "data-seed", "pg-bin", "access-log"} {
 		if f.target != "" && changed(name) {
 			return usage(fmt.Errorf("--%s is for the bundled app and can't be used with --target", name), "leave one of them out")
 		}
@@ -247,6 +248,13 @@ func (f *runFlags) job(name string) (*job, error) {
 			if _, err := collect.ParseDatabase(f.db); err != nil {
 				return nil, hint.Exit(err, hint.NotStarted)
 			}
+		}
+		closeLog, err := logAccess(&referenceapp.Config{}, f.accessLog) // the app's process opens it again
+		if err != nil {
+			return nil, err
+		}
+		if err := closeLog(); err != nil {
+			return nil, err
 		}
 	} else if _, err := j.foreignTarget(); err != nil {
 		return nil, err

@@ -38,9 +38,12 @@ type Options struct {
 	Size   referenceapp.Size
 	Seed   int64    // of the data
 	Faults []string // names; see Faults
-	Exe    string   // the scalecheck binary; empty: this one
-	Tell   func(string)
-	Log    io.Writer // the app's stderr; may be nil
+	// AccessLog is the file that the app logs requests to, as scalecheck app
+	// --access-log takes it; empty: none.
+	AccessLog string
+	Exe       string // the scalecheck binary; empty: this one
+	Tell      func(string)
+	Log       io.Writer // the app's stderr; may be nil
 }
 
 // App is the reference app in a process of its own.
@@ -123,6 +126,9 @@ func Start(ctx context.Context, o Options) (_ *App, err error) {
 	args := []string{"app", "--child"}
 	for _, f := range o.Faults {
 		args = append(args, "--fault", f)
+	}
+	if o.AccessLog != "" {
+		args = append(args, "--access-log", o.AccessLog)
 	}
 	cmd := exec.Command(exe, args...)
 	cmd.Args[0] = "scalecheck" // not k6, if that is what this process is called

@@ -43,7 +43,7 @@ func (s *Sessions) sign(payload string) string {
 // issue returns the cookie of a user who has just proved who they are. Not
 // marked Secure: the app speaks plain HTTP on loopback.
 func (s *Sessions) issue(u web.User) *http.Cookie {
-	payload := encoding.EncodeToString(fmt.Appendf(nil, "%d %d %s %d", u.ID, u.Tenant, u.Role, time.Now().Add(lifetime).Unix()))
+	payload := encoding.EncodeToString(fmt.Appendf(nil, "%d %d %s %d %s", u.ID, u.Tenant, u.Role, time.Now().Add(lifetime).Unix(), rand.Text()))
 	return &http.Cookie{
 		Name:     cookieName,
 		Value:    payload + "." + s.sign(payload),
@@ -65,6 +65,23 @@ func (s *Sessions) Authenticate(r *http.Request) (web.User, bool) {
 	if err != nil {
 		return web.User{}, false
 	}
+	return s.read(cookie)
+}
+
+// Answered returns whose request it was when its answer had this header: a log-in
+// is of the session that it begins.
+func (s *Sessions) Answered(r *http.Request, answer http.Header) (web.User, bool) {
+	for _, line := range answer["Set-Cookie"] {
+		if cookie, err := http.ParseSetCookie(line); err == nil && cookie.Name == cookieName {
+			if u, ok := s.read(cookie); ok {
+				return u, true
+			}
+		}
+	}
+	return s.Authenticate(r)
+}
+
+func (s *Sessions) read(cookie *http.Cookie) (web.User, bool) {
 	payload, signature, ok := strings.Cut(cookie.Value, ".")
 	if !ok || !hmac.Equal([]byte(signature), []byte(s.sign(payload))) {
 		return web.User{}, false
@@ -75,7 +92,7 @@ func (s *Sessions) Authenticate(r *http.Request) (web.User, bool) {
 	}
 	var u web.User
 	var expires int64
-	if _, err := fmt.Sscanf(string(plain), "%d %d %s %d", &u.ID, &u.Tenant, &u.Role, &expires); err != nil {
+	if _, err := fmt.Sscanf(string(plain), "%d %d %s %d %s", &u.ID, &u.Tenant, &u.Role, &expires, &u.Session); err != nil {
 		return web.User{}, false
 	}
 	return u, time.Now().Unix() < expires

@@ -31,6 +31,8 @@ type User struct {
 	ID     int64
 	Tenant int64
 	Role   Role
+	// Session tells this log-in from the user's others. It is no secret.
+	Session string
 }
 
 // Request is an HTTP request with its user; the zero user on public routes.
