@@ -67,8 +67,9 @@ bench-generator: build ## processor time a request: scalecheck, plain k6, vegeta
 	$(GO) run ./internal/bench/generator -bin $(BIN) -out docs/results/generator.json $(BENCH)
 
 .PHONY: accuracy-mining
-accuracy-mining: ## how faithful are mined models? logs of known users, one half fitted, the other judged (a few minutes)
-	$(GO) run ./scenarios/mine/accuracy -out docs/results
+accuracy-mining: ## how faithful are mined models? logs of known users, one half fitted, the other judged; sent again (25 minutes; MINING="-users 0" without the app)
+	@.ci/setup postgres
+	$(GO) run ./scenarios/mine/accuracy -out docs/results $(MINING)
 
 .PHONY: clean
 clean: ## remove what building and running left here

@@ -1,6 +1,7 @@
 package referenceapp
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -46,6 +47,9 @@ import (
 type Config struct {
 	// DatabaseURL is the DSN of a seeded database.
 	DatabaseURL string
+	// JobsURL is the DSN of the same database for the job workers, where they have
+	// a role of their own; empty: DatabaseURL.
+	JobsURL string
 	// Listen is the address to serve on, such as "127.0.0.1:0".
 	Listen string
 	// Faults are names from [faults.All]. Those that break the database must have
@@ -162,7 +166,7 @@ func start(ctx context.Context, c Config, on faults.Switches, s settings) (_ *Ap
 	if err != nil {
 		return nil, err
 	}
-	a.worker, err = db.Open(ctx, c.DatabaseURL, db.Options{Name: "worker", AppName: "scalecheck-worker", MaxConns: s.workerConns}, metrics.Meter)
+	a.worker, err = db.Open(ctx, cmp.Or(c.JobsURL, c.DatabaseURL), db.Options{Name: "worker", AppName: "scalecheck-worker", MaxConns: s.workerConns}, metrics.Meter)
 	if err != nil {
 		return nil, err
 	}

@@ -20,7 +20,7 @@ const module = "github.com/scalecheck/scalecheck/"
 var may = map[string][]string{
 	"scenarios":               {"internal/hint"},
 	"scenarios/mine":          {"scenarios", "internal/hint"},
-	"scenarios/mine/accuracy": {"scenarios", "scenarios/mine"},
+	"scenarios/mine/accuracy": {"scenarios", "scenarios/mine", "internal/engine", "internal/pg", "internal/bundled", "reference-app"},
 	"evidence":                {"scenarios"},
 	"analyzers/capacity":      {"scenarios", "evidence"},
 	"analyzers":               {"scenarios", "evidence", "analyzers/capacity", "internal/digits"},
@@ -58,7 +58,7 @@ var homes = map[string][]string{
 	"github.com/spf13/cobra":              {"cmd/scalecheck"},
 	"go.k6.io/k6":                         {"scenarios/k6ext", "cmd/scalecheck"},
 	"github.com/olekukonko/tablewriter":   {"reports"},
-	"github.com/jackc/pgx/v5":             {"internal/collect", "internal/record", "internal/pg", "reference-app/..."},
+	"github.com/jackc/pgx/v5":             {"internal/collect", "internal/record", "internal/pg", "reference-app/...", "scenarios/mine/accuracy"},
 	"github.com/HdrHistogram":             {"evidence"},
 	"github.com/fergusstrange":            {"internal/pg"},
 	"github.com/riverqueue/river":         {"reference-app/..."},
