@@ -2,7 +2,9 @@ package scenarios
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -31,8 +33,9 @@ func plainJSON(v any) any {
 	return v
 }
 
-// The schema accepts what the reader accepts, and refuses what is wrong in form.
-func TestSchema(t *testing.T) {
+// validator returns a function that holds a text against the schema.
+func validator(t *testing.T) func(text string) error {
+	t.Helper()
 	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(Schema()))
 	if err != nil {
 		t.Fatal(err)
@@ -46,13 +49,57 @@ func TestSchema(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	valid := func(text string) error {
+	return func(text string) error {
 		var v any
 		if err := yaml.Unmarshal([]byte(text), &v); err != nil {
 			t.Fatal(err)
 		}
 		return s.Validate(plainJSON(v))
 	}
+}
+
+// What is to be filled in has its place in the schema, so that an editor shows
+// what else is wrong; the reader refuses it for that reason alone. Where the form
+// is wrong, both refuse it.
+func TestSchemaOfFillIn(t *testing.T) {
+	valid := validator(t)
+	for _, tt := range []struct {
+		old, new string
+		form     bool // is in order
+	}{
+		{"post: /login", "post: /login\n    fill_in: credentials", true},
+		{"form: { count: \"1\" }", "fill_in: no log has the body", true},
+		{"{ range: [1, 50], draw: exclusive }", "{ fill_in: accounts }", true},
+		{"{ range: [1, 50], draw: exclusive }", "{ fill_in: accounts, per: request }", true},
+		{"{ range: [1, 50], draw: exclusive }", "{ fill_in: accounts, range: [1, 50] }", false},
+		{"{ range: [1, 50], draw: exclusive }", "{ fill_in: [accounts] }", false},
+		{"post: /login", "fill_in: credentials", false},
+		{"post: /login", "post: /login\n    fill_in: { json: credentials }", false},
+		{"share: 30%", "share: 30%\n    fill_in: skeletons", false},
+		{"default: { const: 2s }", "default: { fill_in: seconds }", false},
+	} {
+		text := strings.Replace(shop, tt.old, tt.new, 1)
+		if text == shop {
+			t.Fatalf("%q is not there", tt.old)
+		}
+		_, err := Parse("x", []byte(text))
+		p, ok := errors.AsType[*Problems](err)
+		if !ok {
+			t.Fatalf("%q: %v", tt.new, err)
+		}
+		other := slices.ContainsFunc(p.List, func(p Problem) bool { return !strings.Contains(p.Text, ": to be filled in: ") })
+		if other == tt.form {
+			t.Errorf("%q: the reader says %v", tt.new, err)
+		}
+		if err := valid(text); (err == nil) != tt.form {
+			t.Errorf("%q: the schema says %v", tt.new, err)
+		}
+	}
+}
+
+// The schema accepts what the reader accepts, and refuses what is wrong in form.
+func TestSchema(t *testing.T) {
+	valid := validator(t)
 	accepted := map[string]string{"shop": shop, "campus": campus, "beside": beside}
 	for _, name := range Builtins() {
 		text, err := BuiltinText(name)

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"go.yaml.in/yaml/v3"
 
 	"github.com/scalecheck/scalecheck/scenarios"
 	"github.com/scalecheck/scalecheck/scenarios/mine"
@@ -48,6 +50,7 @@ func TestFiles(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			unfilled := text
 			text = regexp.MustCompile(`(?m)^    fill_in: .*\n`).ReplaceAll(text, nil)
 			if err := os.WriteFile(path, text, 0o666); err != nil {
 				t.Fatal(err)
@@ -60,11 +63,37 @@ func TestFiles(t *testing.T) {
 				t.Errorf("%d personas, %v; want %d, %v", len(s.Personas), s.Load, len(m.Scenario.Personas), m.Scenario.Load)
 			}
 			if mode == mine.Skeletons {
+				known(t, unfilled)
 				if diff := cmp.Diff(m.Scenario.Personas[0].Skeletons, s.Personas[0].Skeletons); diff != "" {
 					t.Errorf("skeletons (-mined +read):\n%.2000s", diff)
 				}
 			}
 		})
+	}
+}
+
+// known holds a file against the schema: an editor has nothing to complain of but
+// what is to be filled in, and that is not its business.
+func known(t *testing.T, text []byte) {
+	t.Helper()
+	schema, err := jsonschema.UnmarshalJSON(bytes.NewReader(scenarios.Schema()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := jsonschema.NewCompiler()
+	if err := c.AddResource("schema.json", schema); err != nil {
+		t.Fatal(err)
+	}
+	s, err := c.Compile("schema.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var doc any
+	if err := yaml.Unmarshal(text, &doc); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Validate(doc); err != nil {
+		t.Errorf("%v\n%s", err, text)
 	}
 }
 
@@ -119,6 +148,7 @@ func TestRecording(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	known(t, text)
 	for _, want := range []string{
 		`json: {"email":"${login.email}","password":"${login.password}"}`,
 		`course.id: "courses[].id"`,
