@@ -73,6 +73,9 @@ func ParseSize(s string) (Size, error) {
 // user1@example.test to userN@example.test.
 func (s Size) Users() int { return sizes[s].users }
 
+// Courses returns how many courses the data of a known size has: 1 to N.
+func (s Size) Courses() int { return sizes[s].courses }
+
 // SeedVersion identifies what Seed generates, up to size and seed. It changes
 // with the schema, the seeded rows and River's migrations, and so is a safe part
 // of a template database's name.

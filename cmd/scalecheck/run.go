@@ -7,7 +7,6 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -320,18 +319,13 @@ func (j *job) readScript(path string) error {
 	return nil
 }
 
-// users is what built-in scenarios call the numbers of the bundled app's users.
-const users = "user.n"
-
 func (j *job) readScenario(name string) error {
 	s, err := readScenario(name)
 	if err != nil {
 		return err
 	}
-	own := j.target == "" && strings.HasPrefix(s.Source, "builtin:")
-	if own && slices.ContainsFunc(s.Data, func(d scenarios.Source) bool { return d.Name == users }) {
-		// As many users as there are, not as few as every size has.
-		if err := s.SetRange(users, 1, int64(j.data.Users())); err != nil {
+	if j.target == "" && strings.HasPrefix(s.Source, "builtin:") {
+		if err := bundled.FollowSize(s, j.data); err != nil {
 			return err
 		}
 	}

@@ -36,7 +36,7 @@ var may = map[string][]string{
 	"internal/k6":      {"scenarios", "evidence", "internal/hint"},
 	"internal/collect": {"scenarios", "evidence", "internal/hint"},
 	"internal/record":  {"scenarios", "evidence", "internal/hint", "internal/collect", "internal/engine"},
-	"internal/bundled": {"internal/hint", "internal/pg", "reference-app/..."},
+	"internal/bundled": {"scenarios", "internal/hint", "internal/pg", "reference-app/..."},
 	"internal/matrix":  {},
 
 	"internal/matrix/cmd":     {"internal/matrix"},

@@ -22,6 +22,7 @@ import (
 
 	_ "embed"
 
+	"github.com/scalecheck/scalecheck/internal/bundled"
 	"github.com/scalecheck/scalecheck/internal/pg"
 	referenceapp "github.com/scalecheck/scalecheck/reference-app"
 	"github.com/scalecheck/scalecheck/scenarios"
@@ -125,6 +126,9 @@ func (f *flags) real(ctx context.Context) (r *real, err error) {
 	}
 	size, err := referenceapp.ParseSize(f.size)
 	if err != nil {
+		return nil, err
+	}
+	if err := bundled.FollowSize(s, size); err != nil {
 		return nil, err
 	}
 	c, err := pg.Start(ctx, pg.Options{})
