@@ -280,10 +280,11 @@ type judgmentPart struct {
 	Objective string `json:"objective"` // Such as "p95<300ms".
 	Endpoint  string `json:"endpoint"`
 	Status    string `json:"status" jsonschema:"enum=met,enum=missed,enum=boundary,enum=too few,enum=unmeasured"`
-	Got       number `json:"got"`   // Seconds, or share of failed requests.
-	Limit     number `json:"limit"` // Likewise.
-	N         int64  `json:"n"`     // Requests.
-	Need      int64  `json:"need"`  // Requests that it would take, where n is too few.
+	Got       number `json:"got"`    // Seconds, null where the quantile is that of a failed request; or share of failed requests.
+	Limit     number `json:"limit"`  // Likewise.
+	N         int64  `json:"n"`      // Requests.
+	Failed    int64  `json:"failed"` // Of these.
+	Need      int64  `json:"need"`   // Requests that it would take, where n is too few.
 }
 
 // endpointPart is one route in the judged step.

@@ -202,7 +202,11 @@ func (j judgmentPart) says() string {
 	case capacity.Unmeasured:
 		return "no requests"
 	}
-	s := fmt.Sprintf("%s, limit %s (n=%s)", figure(j.Got), figure(j.Limit), count(j.N))
+	got := figure(j.Got)
+	if !j.Got.known() {
+		got = fmt.Sprintf("out of reach, %s failed", share(number(j.Failed)/number(j.N)))
+	}
+	s := fmt.Sprintf("%s, limit %s (n=%s)", got, figure(j.Limit), count(j.N))
 	if capacity.Status(j.Status) == capacity.Boundary {
 		s += ", but chance could explain it"
 	}

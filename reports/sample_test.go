@@ -117,12 +117,12 @@ func failing() *Report {
 		}
 		for j := range s.Endpoints {
 			e := &s.Endpoints[j]
-			v := capacity.Judgement{Objective: r.Plan.Objectives[0], Endpoint: e.Name, Status: capacity.Met, Got: e.Latency.P95, Limit: 0.3, N: e.Requests}
+			v := capacity.Judgement{Objective: r.Plan.Objectives[0], Endpoint: e.Name, Status: capacity.Met, Got: e.Latency.P95, Limit: 0.3, N: e.Requests, Failed: e.Failed}
 			if v.Got > v.Limit {
 				v.Status, e.Status, s.Status = capacity.Missed, capacity.Missed, capacity.Missed
 			}
 			s.Verdicts = append(s.Verdicts, v, capacity.Judgement{
-				Objective: r.Plan.Objectives[1], Endpoint: e.Name, Status: capacity.Met, Got: float64(e.Failed) / float64(e.Requests), Limit: 0.01, N: e.Requests,
+				Objective: r.Plan.Objectives[1], Endpoint: e.Name, Status: capacity.Met, Got: float64(e.Failed) / float64(e.Requests), Limit: 0.01, N: e.Requests, Failed: e.Failed,
 			})
 		}
 		s.Workload = capacity.Workload{

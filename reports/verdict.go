@@ -2,6 +2,7 @@ package reports
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -254,6 +255,9 @@ func load(s capacity.Step) string {
 func got(j capacity.Judgement) string {
 	if j.Objective.Quantile > 0 {
 		name, _, _ := strings.Cut(scenarios.Objective{Quantile: j.Objective.Quantile, Limit: 1}.String(), "<")
+		if math.IsInf(j.Got, 1) {
+			return fmt.Sprintf("%s out of reach, %.1f %% failed", name, 100*float64(j.Failed)/float64(j.N))
+		}
 		return name + " " + millis(j.Got)
 	}
 	return fmt.Sprintf("%.1f %% failed", 100*j.Got)

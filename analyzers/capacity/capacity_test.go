@@ -98,6 +98,29 @@ func TestJudge(t *testing.T) {
 	}
 }
 
+// A request that failed was not answered in no time.
+func TestQuantileOfFailures(t *testing.T) {
+	for _, tt := range []struct {
+		name           string
+		answered, fail int64
+		want           float64
+	}{
+		{"none failed", 100, 0, 0.01},
+		{"one in a hundred failed", 99, 1, 0.01},
+		{"five in a hundred failed", 95, 5, 0.01},
+		{"six in a hundred failed", 94, 6, math.Inf(1)},
+		{"all failed", 0, 100, math.Inf(1)},
+		{"nothing was requested", 0, 0, 0},
+	} {
+		e := evidence.Endpoint{Requests: tt.answered + tt.fail, Failed: tt.fail, Latency: latencies(tt.answered, 0)}
+		got := judge(scenarios.Objective{Quantile: 0.95, Limit: 0.3}, e)
+		close := got.Got == tt.want || math.Abs(got.Got-tt.want) < 0.0002 // two digits
+		if !close || got.Failed != tt.fail {
+			t.Errorf("%s: p95 is %v, want %v (%+v)", tt.name, got.Got, tt.want, got)
+		}
+	}
+}
+
 // busy is a step in which a statement waits for a lock, the processors are full
 // and the pool is empty.
 func busy() *evidence.Run {

@@ -22,11 +22,11 @@ const chance = 0.01
 // evidence or luck. This works for the five slow answers of a rare endpoint as
 // well as for a million. An answer that failed is too slow, however fast.
 func judge(o scenarios.Objective, e evidence.Endpoint) Judgement {
-	j := Judgement{Objective: o, Endpoint: e.Name, N: e.Requests}
+	j := Judgement{Objective: o, Endpoint: e.Name, N: e.Requests, Failed: e.Failed}
 	var bad int64
 	var allowed float64
 	if o.Quantile > 0 {
-		j.Got, j.Limit = e.Latency.Quantile(o.Quantile), float64(o.Limit)
+		j.Got, j.Limit = quantile(e, o.Quantile), float64(o.Limit)
 		allowed = 1 - o.Quantile
 		bad = min(e.Requests, e.Latency.Above(float64(o.Limit))+e.Failed)
 	} else {
@@ -49,6 +49,18 @@ func judge(o scenarios.Objective, e evidence.Endpoint) Judgement {
 		j.Status = Met
 	}
 	return j
+}
+
+// quantile returns the latency, in seconds, below which the share q of all
+// requests was answered in order. Those that failed never were: where the share
+// takes one of them, it is infinite.
+func quantile(e evidence.Endpoint, q float64) float64 {
+	rank := q*float64(e.Requests) - 1e-9 // 0.07·100 is a little more than 7
+	answered := float64(e.Latency.Count())
+	if rank > answered {
+		return math.Inf(1)
+	}
+	return e.Latency.Quantile(rank / max(1, answered))
 }
 
 // need returns how many answers, all good, it takes to be 95 % sure that at

@@ -136,9 +136,10 @@ type Judgement struct {
 	Objective scenarios.Objective
 	Endpoint  string
 	Status    Status
-	Got       float64 // seconds, or share of failed requests
+	Got       float64 // seconds, +Inf where the quantile is that of a failed request; or share of failed requests
 	Limit     float64 // likewise
 	N         int64   // requests
+	Failed    int64   // of these
 	Need      int64   // requests that it would take, where N is too few
 }
 
