@@ -48,7 +48,7 @@ process, or root.`,
 
 // processInterval: processes that come and go within it are still accounted for,
 // in their parent's name; only their type is a guess then.
-const processInterval = time.Second
+const processInterval = 2 * time.Second
 
 const backendSQL = `select /* scalecheck */
 	pg_backend_pid(),
