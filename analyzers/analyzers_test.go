@@ -49,15 +49,10 @@ func runCase(t *testing.T, a *analyzers.Analyzer, path string) (fired bool) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var run evidence.Run
+	run := readRun(t, path)
 	want := ""
 	for _, f := range arc.Files {
-		switch f.Name {
-		case "run.json":
-			if err := json.Unmarshal(f.Data, &run); err != nil {
-				t.Fatalf("%s: %v", path, err)
-			}
-		case "findings":
+		if f.Name == "findings" {
 			want = string(f.Data)
 		}
 	}
@@ -78,6 +73,24 @@ func runCase(t *testing.T, a *analyzers.Analyzer, path string) (fired bool) {
 		}
 	}
 	return len(found) > 0
+}
+
+// readRun returns the evidence of a case.
+func readRun(t *testing.T, path string) (run evidence.Run) {
+	t.Helper()
+	arc, err := txtar.ParseFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range arc.Files {
+		if f.Name != "run.json" {
+			continue
+		}
+		if err := json.Unmarshal(f.Data, &run); err != nil {
+			t.Fatalf("%s: %v", path, err)
+		}
+	}
+	return run
 }
 
 func rewrite(t *testing.T, arc *txtar.Archive, path, got string) {
@@ -132,5 +145,36 @@ func TestDocs(t *testing.T) {
 				t.Errorf("%s: its manual lacks %q", a.Name, part)
 			}
 		}
+	}
+}
+
+// TestCallInTransaction: a call between BEGIN and COMMIT is two findings. Where the
+// request meets its objective with the call in it, only the transaction is one.
+func TestCallInTransaction(t *testing.T) {
+	run := readRun(t, filepath.Join("testdata", "idle-in-transaction", "a_call_before_commit.txtar"))
+	call := func() bool {
+		m, err := capacity.Fit(&run)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found, _, err := analyzers.Run(&run, m, analyzers.All)
+		if err != nil {
+			t.Fatal(err)
+		}
+		causes := map[string]bool{}
+		for _, f := range found {
+			causes[f.Cause] = true
+		}
+		if !causes[analyzers.IdleInTransaction.Name] {
+			t.Error("the open transaction is not found")
+		}
+		return causes[analyzers.BlockingSideEffect.Name]
+	}
+	if !call() {
+		t.Errorf("a call of 0.8 s misses 0.3 s in or out of a transaction, and is not found")
+	}
+	run.Plan.Objectives[0].Limit = 1
+	if call() {
+		t.Errorf("a request that takes 0.85 s alone meets 1 s: nothing but the pool is short")
 	}
 }

@@ -2,6 +2,7 @@ package analyzers
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/scalecheck/scalecheck/analyzers/capacity"
 	"github.com/scalecheck/scalecheck/evidence"
@@ -63,7 +64,7 @@ func blockingSideEffect(p *Pass) {
 			}
 		}
 		per := capacity.Blocking(f, c.Dependency)
-		if per == 0 {
+		if per == 0 || p.outsideIsEnough(f, c.Dependency) {
 			continue
 		}
 		caveats := []string{"whether the answer needs the call cannot be seen from outside"}
@@ -109,6 +110,29 @@ func blockingSideEffect(p *Pass) {
 			Caveats: caveats,
 		})
 	}
+}
+
+// outsideIsEnough reports whether the calls do harm only by the connections that
+// they keep meanwhile: they are made in a transaction, others wait for the pool, and
+// a request that is alone meets its objectives with the call in it. Then it is the
+// open transaction that is named, and moving the call out of it is enough.
+func (p *Pass) outsideIsEnough(f evidence.Footprint, dependency string) bool {
+	if f.Seconds == 0 || !slices.ContainsFunc(p.found, func(g Finding) bool {
+		return g.Cause == IdleInTransaction.Name && g.Bound == capacity.Pool && g.Subject.Endpoint == f.Endpoint && g.Subject.Detail == dependency
+	}) {
+		return false
+	}
+	limited := false
+	for _, o := range p.Run.Plan.Objectives {
+		if o.Quantile == 0 || !o.Covers(f.Endpoint) {
+			continue
+		}
+		limited = true
+		if f.Seconds > float64(o.Limit) {
+			return false
+		}
+	}
+	return limited
 }
 
 // aloneWith returns how long a call takes that a request makes when it is alone;

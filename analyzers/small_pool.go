@@ -71,8 +71,8 @@ func smallPool(p *Pass) {
 		}
 		first, ok := firstHold(p.Run, c)
 		leaked := leaked(p.Run, c)
-		// Without a lower load to compare with, full processors are reason to doubt.
-		slowed := ok && hold > flatHold*first || !ok && p.Step.CPU.Saturated()
+		// Where processors are short, more connections would queue for them instead.
+		slowed := ok && hold > flatHold*first || p.Step.CPU.Saturated()
 		if leaked < 1 && (slowed || waitsBehind(p.Step, c.InUse) > innocentHold) {
 			continue
 		}

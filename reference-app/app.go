@@ -132,7 +132,7 @@ func start(ctx context.Context, c Config, on faults.Switches, s settings) (_ *Ap
 		s.staff.Grading = 1
 	}
 	if on.FewConnectionsFarAway {
-		s.webConns, s.distance = 4, 8*time.Millisecond
+		s.webConns, s.distance = 4, 20*time.Millisecond
 	}
 	if on.ShortConnections {
 		s.uses = 20
