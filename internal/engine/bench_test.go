@@ -86,7 +86,7 @@ personas:
 			if err != nil {
 				b.Fatal(err)
 			}
-			defer w.transport.CloseIdleConnections()
+			defer w.transport.close()
 			u := w.newUser(1)
 			ctx, cancel := context.WithCancel(b.Context())
 			defer cancel()

@@ -7,11 +7,12 @@ import (
 	"net/http/cookiejar"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/scalecheck/scalecheck/scenarios"
 )
 
-// What a user's browser does between a request and net/http's connections.
+// What a user's browser does between a request and the connections.
 //
 // http.Client would do it, at the price of some twenty allocations for every
 // request, most of them for cookies and redirects that are not there. Here they
@@ -25,23 +26,14 @@ var (
 const maxRedirects = 10 // as net/http has it
 
 // roundTrip sends the endpoint's request and follows redirects, keeping cookies.
-func (u *user) roundTrip(e *endpoint, req *http.Request) (*http.Response, error) {
-	resp, err := u.transport.RoundTrip(req)
+// The last answer has time until the deadline.
+func (u *user) roundTrip(ctx context.Context, deadline time.Time, e *endpoint, req *http.Request) (*http.Response, error) {
+	resp, err := u.transport.do(ctx, deadline, req)
 	switch {
 	case err != nil:
 		return nil, err
 	case !e.stay && redirects(resp):
-		if u.jar == nil {
-			u.jar = newJar()
-		}
-		// What the redirect starts from: a URL in all its parts, and a header that
-		// is nobody else's and whose cookies are http.Client's business.
-		if req.URL, err = url.Parse(u.origin + req.URL.RequestURI()); err != nil {
-			return resp, err
-		}
-		req.Header = u.header(e, "").Clone()
-		rest := http.Client{Transport: &replay{resp, u.transport}, Jar: u.jar, CheckRedirect: u.checkRedirect}
-		return rest.Do(req)
+		return u.follow(ctx, deadline, e, req, resp)
 	case len(resp.Header["Set-Cookie"]) > 0:
 		if u.jar == nil {
 			u.jar = newJar()
@@ -49,6 +41,26 @@ func (u *user) roundTrip(e *endpoint, req *http.Request) (*http.Response, error)
 		u.jar.SetCookies(req.URL, resp.Cookies())
 	}
 	return resp, nil
+}
+
+// follow goes where the answer to the endpoint's request points.
+func (u *user) follow(ctx context.Context, deadline time.Time, e *endpoint, req *http.Request, resp *http.Response) (*http.Response, error) {
+	if u.jar == nil {
+		u.jar = newJar()
+	}
+	// What the redirect starts from: a URL in all its parts, and a header that
+	// is nobody else's and whose cookies are http.Client's business.
+	from, err := url.Parse(u.origin + req.URL.RequestURI())
+	if err != nil {
+		resp.Body.Close()
+		return resp, err
+	}
+	within, cancel := context.WithDeadline(ctx, deadline)
+	req = req.WithContext(within)
+	req.URL, req.Header = from, u.header(e, "").Clone()
+	rest := http.Client{Transport: &replay{resp, u.transport}, Jar: u.jar, CheckRedirect: u.checkRedirect}
+	last, err := rest.Do(req)
+	return cancelAfter(last, err, cancel)
 }
 
 // redirects reports whether http.Client would follow the answer somewhere.

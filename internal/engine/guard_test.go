@@ -166,7 +166,7 @@ func TestProxyOfEnvironmentIsIgnored(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if w.transport.Proxy != nil {
+	if w.transport.rest.Proxy != nil {
 		t.Error("the transport asks for a proxy")
 	}
 }

@@ -59,7 +59,7 @@ func NewProber(o Options) (*Prober, error) {
 // Close closes the prober's connections.
 func (p *Prober) Close() {
 	p.leave()
-	p.w.transport.CloseIdleConnections()
+	p.w.transport.close()
 }
 
 // Endpoints returns the routes of the scenario, in its order.

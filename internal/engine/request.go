@@ -61,9 +61,7 @@ func (u *user) exchange(load, ctx context.Context, endpoint int, intended time.T
 		r.End, r.Err = r.Start, "bad request"
 		return r
 	}
-	within, cancel := context.WithDeadline(ctx, r.Start.Add(u.timeout.Duration()))
-	defer cancel()
-	resp, err := u.roundTrip(e, u.build(within, e, target))
+	resp, err := u.roundTrip(ctx, r.Start.Add(u.timeout.Duration()), e, u.build(e, target))
 	if resp != nil {
 		r.Status = resp.StatusCode
 	}
@@ -98,8 +96,9 @@ const (
 )
 
 // build returns the endpoint's request to target.
-func (u *user) build(ctx context.Context, e *endpoint, target *url.URL) *http.Request {
-	req := e.blank.WithContext(ctx)
+func (u *user) build(e *endpoint, target *url.URL) *http.Request {
+	req := new(http.Request)
+	*req = *e.blank
 	req.URL, req.Host, req.Header = target, target.Host, u.header(e, u.cookies(target))
 	var body []byte
 	switch {
@@ -259,6 +258,8 @@ func kind(err error) string {
 		return errHost.Error()
 	case errors.Is(err, errTooLarge):
 		return errTooLarge.Error()
+	case errors.Is(err, errHeader):
+		return errHeader.Error()
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded),
 		errors.As(err, &timeout) && timeout.Timeout():
 		return "timeout"

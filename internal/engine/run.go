@@ -29,7 +29,7 @@ func Run(ctx context.Context, o Options, sink Sink) error {
 	if err != nil {
 		return err
 	}
-	defer w.transport.CloseIdleConnections()
+	defer w.transport.close()
 	var length, most scenarios.Seconds
 	for _, s := range o.Plan.Stages {
 		length += s.Length()
@@ -68,7 +68,7 @@ func Run(ctx context.Context, o Options, sink Sink) error {
 		ceiling = scenarios.DefaultLimits().Users
 	}
 	r.ceiling = max(1, int(ceiling*w.draw.share()))
-	w.transport.MaxConnsPerHost = max(r.ceiling, r.seats) // one for each user
+	w.transport.rest.MaxConnsPerHost = max(r.ceiling, r.seats) // one for each user
 	r.schedule = newSchedule(w.seed, o.Scenario.Arrivals, o.Plan.Stages)
 	at := begin
 	for k, s := range o.Plan.Stages {

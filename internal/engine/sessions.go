@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net"
-	"net/http"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -63,24 +62,4 @@ func (c *Caller) Walk(ctx context.Context, persona string, sink Sink) (number in
 }
 
 // Close closes the caller's connections.
-func (c *Caller) Close() { c.w.transport.CloseIdleConnections() }
-
-// newTransport returns a transport that reaches what is allowed, by dial.
-func newTransport(allowed func(addr string) bool, dial func(ctx context.Context, network, addr string) (net.Conn, error)) *http.Transport {
-	return &http.Transport{
-		Proxy: nil, // one in the environment would be measured along, or leak the load
-		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
-			if !allowed(addr) {
-				return nil, errHost
-			}
-			return dial(ctx, network, addr)
-		},
-		MaxIdleConns:          0, // no bound: users have at most one request under way each
-		MaxIdleConnsPerHost:   1 << 20,
-		IdleConnTimeout:       30 * time.Second, // below the usual servers', who would close it under our hands
-		TLSHandshakeTimeout:   10 * time.Second,
-		ExpectContinueTimeout: time.Second,
-		ReadBufferSize:        4 << 10,
-		WriteBufferSize:       4 << 10,
-	}
-}
+func (c *Caller) Close() { c.w.transport.close() }

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -23,7 +22,7 @@ type walker struct {
 	limits    scenarios.Limits
 	hosts     []string // that may be sent requests, lower case
 	limiter   *rate.Limiter
-	transport *http.Transport
+	transport *transport
 	draw      *draw
 }
 

@@ -124,8 +124,7 @@ func (j *journey) walk(sobek.FunctionCall) sobek.Value {
 		if err != nil {
 			common.Throw(rt, err)
 		}
-		// By k6's dialer: its guards, its resolver, its count of bytes.
-		j.caller = s.Caller(state.Dialer.DialContext, state.RPSLimit)
+		j.caller = s.Caller(dial(state.Dialer), state.RPSLimit)
 	}
 	tags := state.Tags.GetCurrentValues()
 	to := &pipeline{metrics: state.BuiltinMetrics, system: state.Options.SystemTags, base: tags.Tags}

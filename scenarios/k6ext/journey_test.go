@@ -3,9 +3,11 @@ package k6ext
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -38,12 +40,21 @@ export default function () { %s }
 // requests; sessions are numbered across VUs and personas have their shares.
 func TestJourneyCalls(t *testing.T) {
 	t.Parallel()
-	a := newApp(t, nil)
+	var mu sync.Mutex
+	connections := map[string]bool{}
+	a := newApp(t, func(_ http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		connections[r.RemoteAddr] = true
+	})
 	points := filepath.Join(t.TempDir(), "k6.json")
 	ticks := filepath.Join(t.TempDir(), "ticks.ndjson")
 	out, status := runCalls(t, a.URL, "seed: 3", "console.log('visit ' + JSON.stringify(visit()))", "--out", "json="+points, "--out", "scalecheck="+ticks)
 	if status != 0 {
 		t.Fatalf("status %d:\n%s", status, out)
+	}
+	if len(connections) > 2 {
+		t.Errorf("two VUs had %d connections", len(connections))
 	}
 	// Of ten sessions five are of each persona: fifteen requests.
 	if n := a.count("GET /things/7"); n != 15 {
