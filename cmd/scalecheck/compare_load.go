@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/scalecheck/scalecheck/analyzers/capacity"
 	"github.com/scalecheck/scalecheck/internal/hint"
 	"github.com/scalecheck/scalecheck/reports"
 	"github.com/scalecheck/scalecheck/scenarios"
@@ -54,7 +55,7 @@ type comparison struct {
 }
 
 func newCompareLoad(g *global) *cobra.Command {
-	f := &runFlags{seed: 1, dataSeed: 1, limits: defaultLimits(), noPro: true}
+	f := &runFlags{seed: 1, dataSeed: 1, limits: ownLimits(), noPro: true}
 	var artificialUsers float64
 	var format string
 	c := &cobra.Command{
@@ -69,17 +70,23 @@ and say by what factor the two capacities differ:
   realistic   the scenario as it is, on the data of --size
 
 Both capacities are requests per second in the highest step within the objectives.
-When one of the two is inconclusive there is no factor, and the status is 3.
+When one of the two is inconclusive, or ran into a ceiling of the scenario's own
+limits, there is no factor, and the status is 3. There are no other ceilings: the
+load stays on this machine.
+
+By default the app lacks an index that nobody misses on a small database; the
+healthy one carries more users on a small machine than the default sends.
 
 SCENARIO is a built-in name or a scenario file for the bundled app (default ` + scenarios.Default + `).
 It takes twice --duration, and a minute or two for the data.`,
 		Example: `  scalecheck compare-load
-  scalecheck compare-load lms --fault missing-index --size M`,
+  scalecheck compare-load lms --fault none --size M --users 3000`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if err := oneOf("format", format, []string{"text", "json", "markdown"}); err != nil {
 				return err
 			}
+			f.limits.duration = max(f.limits.duration, f.duration)
 			if !positive(artificialUsers) {
 				return usage(errors.New("--artificial-users is no positive number"), "for example: --artificial-users 64")
 			}
@@ -92,9 +99,9 @@ It takes twice --duration, and a minute or two for the data.`,
 	}
 	fs := c.Flags()
 	fs.SortFlags = false
-	fs.StringArrayVar(&f.faults, "fault", []string{"none"}, "fault of the bundled app, repeatable")
+	fs.StringArrayVar(&f.faults, "fault", []string{"missing-index"}, "fault of the bundled app, repeatable; none: the healthy app")
 	fs.StringVar(&f.size, "size", "S", "size of the data for the realistic load: XS, S, M, L")
-	fs.StringVar(&f.users, "users", "", "realistic users in the highest step (default: four times the scenario's)")
+	fs.StringVar(&f.users, "users", "", "realistic users in the highest step (default: the scenario's)")
 	fs.Float64Var(&artificialUsers, "artificial-users", 64, "artificial users in the highest step; none of them thinks")
 	fs.DurationVar(&f.duration, "duration", 96*time.Second, "of each of the two loads")
 	fs.IntVar(&f.steps, "steps", 8, "steps in which each rises")
@@ -106,6 +113,14 @@ It takes twice --duration, and a minute or two for the data.`,
 	return c
 }
 
+// ownLimits are far above what any machine answers. Ceilings protect targets that
+// are somebody's; this one is the bundled app, on the loopback interface.
+func ownLimits() limitFlags {
+	l := defaultLimits()
+	l.rate, l.users = 1e6, 1e6
+	return l
+}
+
 func compareLoad(ctx context.Context, g *global, f *runFlags, name string, artificialUsers float64, format string) error {
 	if isScript(name) {
 		return usage(fmt.Errorf("%s is a script: there are no users in it to leave out", name), "give a scenario file or a built-in scenario")
@@ -115,7 +130,7 @@ func compareLoad(ctx context.Context, g *global, f *runFlags, name string, artif
 		return err
 	}
 	if f.users == "" {
-		realistic.load.Users, realistic.load.Rate = 4*realistic.scenario.Load.Users, 0
+		realistic.load.Users, realistic.load.Rate = realistic.scenario.Load.Users, 0
 	}
 	if realistic.load.Users == 0 {
 		return usage(fmt.Errorf("%s says how many sessions start, not how many users are active", name), "give --users")
@@ -182,7 +197,9 @@ func newCompared(what string, j *job, rep *reports.Report, path string) compared
 		Status: string(rep.Verdict.Status), Headline: rep.Verdict.Headline,
 		RPS: have.RPS, Above: have.NextRPS, UsersFit: have.Users, RunFile: path,
 	}
-	switch {
+	switch { // at a ceiling requests are late, which is inconclusive as well
+	case capped(rep.Run.Plan.Limits.Rate, rep.Model):
+		c.why = fmt.Sprintf("it ran into the ceiling of %g requests/s that the scenario's limits set, so that the app was not asked for more: raise it there", rep.Run.Plan.Limits.Rate)
 	case rep.Verdict.Status == reports.Inconclusive:
 		c.why = "it is inconclusive: " + rep.Verdict.Headline
 	case have.RPS == 0:
@@ -191,6 +208,23 @@ func newCompared(what string, j *job, rep *reports.Report, path string) compared
 		c.why = "it missed no objective, so that the app carries more than was tried: give it more --users"
 	}
 	return c
+}
+
+// atCeiling: what is sent at a ceiling comes close to it and never above.
+const atCeiling = 0.95
+
+// capped reports whether the load ran into its ceiling, in requests per second,
+// in a step that the capacity comes from; 0 is none.
+func capped(ceiling float64, m *capacity.Model) bool {
+	if ceiling <= 0 {
+		return false
+	}
+	for _, s := range m.Steps[:m.Judged+1] {
+		if s.Seconds > 0 && float64(s.Requests) >= atCeiling*ceiling*float64(s.Seconds) {
+			return true
+		}
+	}
+	return false
 }
 
 // compare divides. Each throughput is known to lie between two steps.
