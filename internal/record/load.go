@@ -18,17 +18,37 @@ type part struct {
 	step   int
 	stage  scenarios.Stage
 	length time.Duration
+	until  time.Duration // since the generator began; 0: until it is as long as it should be
 }
 
+// parts divides the plan. Each ends when the plan says so, however long the ones
+// before it have become: ticks are whole seconds, and stages need not be.
 func parts(p scenarios.Plan) []part {
 	var out []part
+	var at time.Duration
+	add := func(phase evidence.Phase, i int, s scenarios.Stage, length time.Duration) {
+		at += length
+		out = append(out, part{phase, i, s, length, at})
+	}
 	for i, s := range p.Stages {
 		if s.Settle > 0 {
-			out = append(out, part{evidence.Settle, i, s, s.Settle.Duration()})
+			add(evidence.Settle, i, s, s.Settle.Duration())
 		}
-		out = append(out, part{evidence.Measure, i, s, s.Measure.Duration()})
+		add(evidence.Measure, i, s, s.Measure.Duration())
 	}
 	return out
+}
+
+// over reports whether a part that is so long ends at the given time, for ticks of
+// a second. What settles is not measured, and neither is what comes next.
+func (p part) over(length, at time.Duration) bool {
+	switch {
+	case p.until == 0:
+		return length >= p.length
+	case p.phase == evidence.Measure:
+		return at+time.Second > p.until
+	}
+	return at >= p.until
 }
 
 // run puts the load on and cuts its windows. The generator's ticks are the
@@ -106,7 +126,7 @@ func (c *conductor) cutAll(ctx context.Context) error {
 			return err
 		}
 		// The generator's first and last second are not whole ones.
-		if !more && (i < len(ps)-1 || c.elapsed < total-edge) {
+		if !more && (i < len(ps)-1 || c.before+c.elapsed < total-edge) {
 			return broken(evidence.LoadFailed, "run it by hand with: scalecheck k6 run …",
 				fmt.Errorf("%w in step %d of %d", errEarly, p.step+1, len(c.Run.Plan.Stages)))
 		}
@@ -127,7 +147,7 @@ func (c *conductor) cut(ctx context.Context, p part, steps int, total time.Durat
 	more := true
 	var cause error
 	cutting := slicing{whole: p.length}
-	for length < p.length && more && cause == nil {
+	for !p.over(length, c.before+c.elapsed) && more && cause == nil {
 		t, ok, err := c.tick(ctx)
 		switch {
 		case err != nil:
@@ -136,6 +156,7 @@ func (c *conductor) cut(ctx context.Context, p part, steps int, total time.Durat
 			more = false
 		case c.elapsed == 0 && !t.Alive:
 			// Before the first request there is no load.
+			c.before += t.Length.Duration()
 		default:
 			if w.Start.IsZero() {
 				w.Start = t.Start

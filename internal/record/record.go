@@ -135,6 +135,7 @@ type conductor struct {
 	requests, failed int64               // since the load began, for Progress
 	alive            bool                // an answer has come
 	dead             int                 // seconds without one since
+	before           time.Duration       // that the generator ran without a request
 	elapsed          time.Duration       // of the load
 	over             bool                // the load has ended by itself
 }
