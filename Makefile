@@ -47,7 +47,7 @@ lint: ## gofmt, go vet, staticcheck
 	$(GO) tool staticcheck ./...
 
 .PHONY: accuracy
-accuracy: build ## every fault and control, three seeds each: is the verdict right? (80 s a run; FAULT=name,name for some)
+accuracy: build ## every fault and control, three seeds each: is the verdict right? (a minute a run; FAULT=name,name for some)
 	$(GO) run ./internal/matrix/cmd -bin $(BIN) -out docs/results $(if $(FAULT),-fault $(FAULT)) $(ACCURACY)
 
 .PHONY: bench-overhead

@@ -37,7 +37,7 @@ var may = map[string][]string{
 	"internal/collect": {"scenarios", "evidence", "internal/hint"},
 	"internal/record":  {"scenarios", "evidence", "internal/hint", "internal/collect", "internal/engine"},
 	"internal/bundled": {"scenarios", "internal/hint", "internal/pg", "reference-app/..."},
-	"internal/matrix":  {},
+	"internal/matrix":  {"internal/pg"},
 
 	"internal/matrix/cmd":     {"internal/matrix"},
 	"internal/pg/versions":    {"internal/pg"},

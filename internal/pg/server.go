@@ -144,7 +144,9 @@ func (s *Server) with(ctx context.Context, dsn string, f func(*pgx.Conn) error) 
 	return f(conn)
 }
 
-func (s *Server) exec(ctx context.Context, statements ...string) error {
+// Exec runs statements one by one, on a connection of its own and in the database that the server's connection string
+// names (postgres on a private server).
+func (s *Server) Exec(ctx context.Context, statements ...string) error {
 	return s.with(ctx, s.admin, func(conn *pgx.Conn) error {
 		for _, sql := range statements {
 			if _, err := conn.Exec(ctx, "/* scalecheck */ "+sql); err != nil {
@@ -222,19 +224,19 @@ func (s *Server) CreateDatabase(ctx context.Context, name, template string) erro
 func (s *Server) createDatabase(ctx context.Context, name, template string) error {
 	sql := "CREATE DATABASE " + ident(name)
 	if template == "" {
-		return s.exec(ctx, sql)
+		return s.Exec(ctx, sql)
 	}
 	sql += " TEMPLATE " + ident(template)
 	// The default of 15 and later, WAL_LOG, writes every page of the copy to the WAL: right for a small template,
 	// but ours are filled. Whether the server knows the option cannot be read anywhere; it is asked.
 	if !s.noStrategy.Load() {
-		err := s.exec(ctx, sql+" STRATEGY file_copy")
+		err := s.Exec(ctx, sql+" STRATEGY file_copy")
 		if code(err) != "42601" { // syntax_error: option "strategy" not recognized
 			return err
 		}
 		s.noStrategy.Store(true)
 	}
-	return s.exec(ctx, sql)
+	return s.Exec(ctx, sql)
 }
 
 // DropDatabase drops a database, ending the sessions in it. One that does not exist is no error. On a foreign server
@@ -250,7 +252,7 @@ func (s *Server) DropDatabase(ctx context.Context, name string) error {
 	if s.private { // the server drops no template
 		drop = append([]string{"ALTER DATABASE " + ident(name) + " IS_TEMPLATE false"}, drop...)
 	}
-	if err := s.exec(ctx, drop...); err != nil && code(err) != "3D000" { // invalid_catalog_name: it does not exist
+	if err := s.Exec(ctx, drop...); err != nil && code(err) != "3D000" { // invalid_catalog_name: it does not exist
 		return fmt.Errorf("drop database %s: %w", name, err)
 	}
 	s.mu.Lock()
@@ -301,7 +303,7 @@ func (s *Server) Template(ctx context.Context, key string, build func(ctx contex
 	if err == nil {
 		// The time is for dropOldTemplates, the key for who looks with psql.
 		stamp := time.Now().UTC().Format(time.RFC3339) + " " + key
-		err = s.exec(ctx, "COMMENT ON DATABASE "+ident(name)+" IS "+literal(stamp))
+		err = s.Exec(ctx, "COMMENT ON DATABASE "+ident(name)+" IS "+literal(stamp))
 	}
 	if err == nil && !exists {
 		err = s.dropOldTemplates(ctx)
@@ -331,7 +333,7 @@ func (s *Server) buildTemplate(ctx context.Context, name, unfinished string, bui
 	}
 	// Renaming is the last step: it is what makes the template complete. It waits (the server does, 5 s) for the
 	// sessions that build has just closed.
-	return s.exec(ctx,
+	return s.Exec(ctx,
 		"ALTER DATABASE "+ident(unfinished)+" IS_TEMPLATE true ALLOW_CONNECTIONS false",
 		"ALTER DATABASE "+ident(unfinished)+" RENAME TO "+ident(name))
 }
