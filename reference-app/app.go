@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -134,6 +135,9 @@ func start(ctx context.Context, c Config, on faults.Switches, s settings) (_ *Ap
 	if on.FewConnectionsFarAway {
 		s.webConns, s.distance = 4, 20*time.Millisecond
 	}
+	if on.FigureByFigure {
+		s.webConns, s.distance = 2*s.webConns, 12*time.Millisecond
+	}
 	if on.ShortConnections {
 		s.uses = 20
 	}
@@ -236,6 +240,10 @@ func start(ctx context.Context, c Config, on faults.Switches, s settings) (_ *Ap
 	}
 	if on.RankAlive {
 		widgets["ranks"] = assignments.Ranks
+	}
+	if on.FigureByFigure {
+		widgets["figures"] = dashboard.Figures(a.web, slices.Concat(identity.Figures, enrol.Figures, content.Figures,
+			assess.Figures, notify.Figures, messaging.Figures))
 	}
 	pages := &dashboard.Module{
 		Enrolments:  enrolments,

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sync/errgroup"
@@ -250,5 +251,52 @@ func TestCacheAbsent(t *testing.T) {
 	f.user(7).get("/api/v1/me/grades", http.StatusOK, nil)
 	if c := f.cost("%from tenant_flags%"); c.Calls != 16 {
 		t.Errorf("flags, for a dashboard and the grades: %+v", c)
+	}
+}
+
+func TestRoundTrips(t *testing.T) {
+	t.Parallel()
+	// How many different statements a dashboard sends, and how often the commonest.
+	const (
+		different = `
+select count(*)
+from pg_stat_statements
+where dbid = (select oid from pg_database where datname = current_database())
+  and query like '%user_id = $1%'
+  and query not like '%pg_stat_statements%'`
+		repeated = `
+select coalesce(max(calls), 0)
+from pg_stat_statements
+where dbid = (select oid from pg_database where datname = current_database())
+  and query like '%user_id = $1%'`
+	)
+	sent := func(f *fixture) (n, most int) {
+		t.Helper()
+		student := f.user(7)
+		student.dashboard() // prepares the statements
+		f.forget()
+		start := time.Now()
+		var page struct {
+			Widgets struct{ Figures map[string]int64 }
+		}
+		student.get("/api/v1/me/dashboard", http.StatusOK, &page)
+		took := time.Since(start)
+		n, most = value[int](f, different), value[int](f, repeated)
+		if figures := page.Widgets.Figures; figures != nil {
+			if figures["courses"] == 0 || len(figures) < 20 {
+				t.Errorf("figures: %v", figures)
+			}
+			// Each of the statements waits for the one before.
+			if took < time.Duration(n)*12*time.Millisecond {
+				t.Errorf("%d statements one after the other took %v with the database 12 ms away", n, took)
+			}
+		}
+		return n, most
+	}
+	if n, most := sent(run(t, quick(), "round-trips")); n < 20 || most != 1 {
+		t.Errorf("round-trips: a dashboard sent %d statements about the user, one of them %d times; want twenty different ones", n, most)
+	}
+	if n, most := sent(run(t, quick())); n > 6 || most != 1 {
+		t.Errorf("healthy: a dashboard sent %d statements about the user, one of them %d times", n, most)
 	}
 }

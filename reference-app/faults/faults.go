@@ -76,6 +76,9 @@ type Switches struct {
 	WholeCourses bool
 	// FlagsEachTime makes every request read its tenant's flags several times.
 	FlagsEachTime bool
+	// FigureByFigure puts figures about the user on the dashboard, each read by a
+	// statement of its own from a database in another region.
+	FigureByFigure bool
 }
 
 // All faults, in the order in which they are described.
@@ -105,6 +108,7 @@ var All = []*Fault{
 	OverFetching,
 	CacheAbsent,
 	CacheStampede,
+	RoundTrips,
 }
 
 // Naive names the faults that a first version written in a hurry has all at once.
