@@ -39,7 +39,9 @@ serializable transactions short and read less in them. Repeat after 40001 and 40
 with a pause that grows.
 
 When it is wrong: rollbacks alone mean nothing; some drivers roll back after every
-read. So they count only where their share grows with the load. Who collides with
+read. So they count only where their share grows with the load, or where as many
+statements too many were run as transactions rolled back: the repetitions. What a
+request waits between two attempts is what nothing else explains. Who collides with
 whom is in the server's log, not here.`,
 }
 
@@ -50,10 +52,13 @@ const (
 	// oftenLocked: with a deadlock in a twentieth of the time, the queues it leaves
 	// are seen in a 95th percentile.
 	oftenLocked = 0.05
-	// rollbacksGrew by this factor, and by minRollbacks of all transactions: a
-	// routine rollback is as frequent at low load as at high load.
+	// rollbacksGrew by this factor: the share of routine rollbacks is the same at
+	// low load as at high load.
 	rollbacksGrew = 2
-	minRollbacks  = 0.02
+	// minRollbacks for each request; fewer are not seen in a 95th percentile. Not of
+	// all transactions: a statement outside of one counts as one, and there may be
+	// ten in a request.
+	minRollbacks = 0.02
 )
 
 func transactionConflicts(p *Pass) {
@@ -63,7 +68,8 @@ func transactionConflicts(p *Pass) {
 	}
 	seconds := float64(p.Window.Length)
 	now, before := rollbackShare(d), firstRollbacks(p.Run)
-	conflicts := now >= minRollbacks && now > rollbacksGrew*before
+	more := amplified(p)
+	conflicts := d.Rollbacks >= minRollbacks*float64(p.Step.Requests) && (now > rollbacksGrew*before || accountFor(more, d.Rollbacks))
 	if d.Deadlocks == 0 && !conflicts {
 		return
 	}
@@ -82,12 +88,24 @@ func transactionConflicts(p *Pass) {
 		part = 1
 	}
 	repeated := map[string]float64{} // statement → share of its calls that are repetitions
+	var again, between map[string]float64
 	if conflicts {
-		for id, factor := range amplified(p) {
-			repeated[id] = 1 - 1/factor
+		for id, m := range more {
+			repeated[id] = 1 - m.expected/m.calls
 		}
+		again, between = repetitions(p, more)
 	}
-	claim := func(k capacity.Key) float64 { return max(part*lock(k), repeated[k.Statement]) }
+	claim := func(k capacity.Key) float64 {
+		switch {
+		case k.Statement != "" || k.Class == capacity.ClassLock:
+			return max(part*lock(k), repeated[k.Statement])
+		case k.Class == capacity.ClassCPU:
+			return again[k.Endpoint]
+		case k.Class == capacity.ClassOther:
+			return between[k.Endpoint]
+		}
+		return 0
+	}
 	blame := p.Step.Blame(claim)
 	endpoint := heaviest(p.Step, claim)
 	statements := map[string]float64{}
@@ -97,7 +115,8 @@ func transactionConflicts(p *Pass) {
 		}
 	}
 	statement := largest(statements)
-	message := fmt.Sprintf("%.1f %% of the transactions are rolled back, %.1f %% at the lowest load", 100*now, 100*before)
+	each := d.Rollbacks / max(1, float64(p.Step.Requests))
+	message := fmt.Sprintf("for each hundred requests %.0f transactions are rolled back, %.1f %% of all; %.1f %% at the lowest load", 100*each, 100*now, 100*before)
 	if d.Deadlocks > 0 {
 		message = fmt.Sprintf("%.1f deadlocks a minute, each for a second; %.1f %% of the transactions are rolled back", 60*d.Deadlocks/seconds, 100*now)
 	}
@@ -109,6 +128,8 @@ func transactionConflicts(p *Pass) {
 		Exhibits: []Exhibit{
 			{"deadlocks", 60 * d.Deadlocks / seconds, "1/min", "pg_stat_database"},
 			{"rolled back transactions", now, "share", "pg_stat_database"},
+			{"rolled back transactions for each request", each, "", "pg_stat_database"},
+			{"share of the endpoint's work that is repetition", again[endpoint], "share", "isolation probe, pg_stat_statements"},
 			{"rolled back transactions at the lowest load", before, "share", "pg_stat_database"},
 			{"answers 5xx of the endpoint", float64(serverErrors(p.Window, endpoint)), "", "the users"},
 		},
@@ -154,26 +175,91 @@ func firstRollbacks(r *evidence.Run) float64 {
 // statement's calls can look alike up to there.
 const moreCalls = 1.25
 
+// A surplus is a statement that ran more often than the requests ask for.
+type surplus struct{ expected, calls float64 }
+
 // amplified returns the statements that ran more often than the requests of the
-// window ask for, by which factor. Statements that jobs send as well are among them.
-func amplified(p *Pass) map[string]float64 {
+// window ask for. Statements that jobs send as well are among them.
+func amplified(p *Pass) map[string]surplus {
 	expected := map[string]float64{}
+	requests := requestsOf(p.Step)
 	for _, f := range p.Run.Footprints {
-		for _, e := range p.Step.Endpoints {
-			if e.Name == f.Endpoint {
-				for _, s := range f.Statements {
-					expected[s.ID] += s.Calls * float64(e.Requests)
-				}
-			}
+		for _, s := range f.Statements {
+			expected[s.ID] += s.Calls * requests[f.Endpoint]
 		}
 	}
-	out := map[string]float64{}
+	out := map[string]surplus{}
 	for _, s := range p.Window.Statements {
 		if n := expected[s.ID]; !s.Nested && n > 0 && s.Calls > moreCalls*n {
-			out[s.ID] = s.Calls / n
+			out[s.ID] = surplus{n, s.Calls}
 		}
 	}
 	return out
+}
+
+// requestsOf returns how many requests of each endpoint ended in the step.
+func requestsOf(s *capacity.Step) map[string]float64 {
+	out := map[string]float64{}
+	for _, e := range s.Endpoints {
+		out[e.Name] = float64(e.Requests)
+	}
+	return out
+}
+
+// sameNumber: what was rolled back is counted when the session is idle, up to a
+// second late, and the statement that was refused is not counted at all.
+const sameNumber = 0.5
+
+// accountFor reports whether a statement ran about as many times too often as
+// transactions were rolled back: each was begun again.
+func accountFor(more map[string]surplus, rollbacks float64) bool {
+	for _, m := range more {
+		if n := m.calls - m.expected; n >= sameNumber*rollbacks && sameNumber*n <= rollbacks {
+			return true
+		}
+	}
+	return false
+}
+
+// repetitions returns by endpoint which share of its work is repetition, by the
+// statements that only its requests send, and which share of its time that
+// nothing explains came with that: what a request that was alone did not need.
+func repetitions(p *Pass, more map[string]surplus) (again, between map[string]float64) {
+	again, between = map[string]float64{}, map[string]float64{}
+	senders := map[string]int{}
+	for _, f := range p.Run.Footprints {
+		for _, s := range f.Statements {
+			senders[s.ID]++
+		}
+	}
+	unexplained := map[string]float64{}
+	for _, e := range p.Step.Ledger.Time {
+		if e.Class == capacity.ClassOther {
+			unexplained[e.Endpoint] += e.Amount
+		}
+	}
+	requests := requestsOf(p.Step)
+	for _, f := range p.Run.Footprints {
+		var expected, calls float64
+		for _, s := range f.Statements {
+			if m, ok := more[s.ID]; ok && senders[s.ID] == 1 {
+				expected, calls = expected+m.expected, calls+m.calls
+			}
+		}
+		if calls == 0 {
+			continue
+		}
+		again[f.Endpoint] = 1 - expected/calls
+		alone := f.Seconds - f.DBSeconds - f.AppCPU
+		for _, c := range f.Calls {
+			alone -= c.Seconds
+		}
+		if now := unexplained[f.Endpoint]; now > 0 {
+			rate := requests[f.Endpoint] / float64(p.Window.Length)
+			between[f.Endpoint] = max(again[f.Endpoint], 1-rate*max(0, alone)/now)
+		}
+	}
+	return again, between
 }
 
 func serverErrors(w evidence.Window, endpoint string) int64 {

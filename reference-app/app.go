@@ -214,6 +214,7 @@ func start(ctx context.Context, c Config, on faults.Switches, s settings) (_ *Ap
 		CountInAnyOrder:    on.CountInAnyOrder,
 		ReceiptBySentence:  on.ReceiptBySentence,
 		OneReadingPerUser:  on.OneReadingPerUser,
+		SeatsSerializable:  on.SeatsSerializable,
 	}
 	if on.LicenceInTransaction {
 		views.Licences = licences

@@ -260,6 +260,35 @@ func TestDeadlock(t *testing.T) {
 	}
 }
 
+func TestSerialization(t *testing.T) {
+	t.Parallel()
+	// Rolled back on purpose: the app commits whatever it begins.
+	const rollbacks = "select xact_rollback from pg_stat_database where datname = current_database()"
+	f := run(t, quick(), "serialization")
+	students := make([]person, 6)
+	paths := make([]string, len(students))
+	for i := range students {
+		students[i], paths[i] = f.user(i+1), f.item(i+1)
+	}
+	alone := value[int](f, rollbacks)
+	for i, s := range students {
+		s.get(paths[i], http.StatusOK, nil)
+	}
+	var g errgroup.Group
+	eventually(t, "views that are refused", func() bool {
+		for i, s := range students {
+			g.Go(func() error { return s.try(http.MethodGet, paths[i], nil, http.StatusOK, nil) })
+		}
+		if err := g.Wait(); err != nil {
+			t.Fatal(err)
+		}
+		return value[int](f, rollbacks) >= alone+3
+	})
+	if n := value[int](f, "select count(*) from course_seats"); n != len(students) {
+		t.Errorf("%d seats are taken by %d users", n, len(students))
+	}
+}
+
 func TestCallInTransaction(t *testing.T) {
 	t.Parallel()
 	s := quick()

@@ -79,6 +79,8 @@ type Switches struct {
 	// FigureByFigure puts figures about the user on the dashboard, each read by a
 	// statement of its own from a database in another region.
 	FigureByFigure bool
+	// SeatsSerializable makes item views count seats in serializable transactions.
+	SeatsSerializable bool
 }
 
 // All faults, in the order in which they are described.
@@ -109,6 +111,7 @@ var All = []*Fault{
 	CacheAbsent,
 	CacheStampede,
 	RoundTrips,
+	Serialization,
 }
 
 // Naive names the faults that a first version written in a hurry has all at once.

@@ -54,6 +54,9 @@ type Options struct {
 	// OneReadingPerUser keeps what a user reads as one reading, which the next
 	// view replaces.
 	OneReadingPerUser bool
+	// SeatsSerializable has every view take a seat in its course, counted in a
+	// serializable transaction.
+	SeatsSerializable bool
 }
 
 // Enrolments decides who may see what is in a course.
@@ -95,9 +98,12 @@ func (m *Module) view(r *web.Request) (web.Reply, error) {
 	}
 	ctx := r.Context()
 	var it item
-	if m.options.inTransaction() {
+	switch {
+	case m.options.SeatsSerializable:
+		it, err = m.viewSeated(ctx, r.User.ID, id)
+	case m.options.inTransaction():
 		it, err = m.viewInTransaction(ctx, r.User.ID, id)
-	} else {
+	default:
 		it, err = m.viewAndRecord(ctx, r.User.ID, id)
 	}
 	if err == nil && m.options.ReceiptBySentence {

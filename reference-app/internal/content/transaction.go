@@ -46,12 +46,26 @@ func (m *Module) viewInTransaction(ctx context.Context, user, id int64) (it item
 			it, err = m.viewIn(ctx, tx, user, id)
 			return err
 		})
-		var pgErr *pgconn.PgError
-		if !errors.As(err, &pgErr) || pgErr.Code != "40P01" {
+		if state(err) != deadlockDetected {
 			break
 		}
 	}
 	return it, err
+}
+
+// What PostgreSQL refuses a transaction with that may be tried again.
+const (
+	serializationFailure = "40001"
+	deadlockDetected     = "40P01"
+)
+
+// state returns the SQLSTATE of what PostgreSQL refused, or "".
+func state(err error) string {
+	var pgErr *pgconn.PgError
+	if errors.As(err, &pgErr) {
+		return pgErr.Code
+	}
+	return ""
 }
 
 // viewIn scales as badly as the options say. What is locked first stays locked to
