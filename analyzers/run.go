@@ -32,6 +32,7 @@ var All = []*Analyzer{
 	CheckpointStorm,
 	CommitBound,
 	ConnectionChurn,
+	PoolLeak,
 	SmallPool,
 	StarvedServer,
 	BlockingSideEffect,

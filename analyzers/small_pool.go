@@ -33,8 +33,7 @@ shows mostly "idle".
 What to do: more connections, as many as X·H with room to spare, for X acquires a
 second. Not as many as one can have: a server works best with a few active sessions
 for each processor. Hold them shorter: fewer round trips, nothing else in between.
-A connection that never comes back is a leak; close rows and transactions on every
-path, the failing ones first.
+Connections that never come back are another finding, pool-leak.
 
 When it is wrong: the server has no room for more (max_connections, memory), or H was
 as long at the lowest load because something was slow there already.`,
@@ -70,21 +69,16 @@ func smallPool(p *Pass) {
 			continue
 		}
 		first, ok := firstHold(p.Run, c)
-		leaked := leaked(p.Run, c)
+		_, leaks := leakOf(p.Run, c)
 		// Where processors are short, more connections would queue for them instead.
 		slowed := ok && hold > flatHold*first || p.Step.CPU.Saturated()
-		if leaked < 1 && (slowed || waitsBehind(p.Step, c.InUse) > innocentHold) {
+		if leaks || slowed || waitsBehind(p.Step, c.InUse) > innocentHold {
 			continue
 		}
 		blame := p.Step.BlameQueue(func(capacity.Key) float64 { return 0 }, c.Wait/waited, 0)
 		rate := c.Acquires / seconds
 		message := fmt.Sprintf("pool %s has %.0f connections, %.1f in use for %.1f ms each; %.0f acquires a second wait %.1f ms",
 			c.Name, c.Max, c.InUse, 1e3*hold, rate, 1e3*c.Wait/c.Acquires)
-		remedy := &Remedy{Title: fmt.Sprintf("twice the connections for pool %s, and the same load again; or hold them shorter", c.Name)}
-		if leaked >= 1 {
-			message = fmt.Sprintf("pool %s has %.0f connections; %.1f of them are taken and do not come back", c.Name, c.Max, leaked)
-			remedy.Title = "release the connection on every path, also after an error: close rows, commit or roll back"
-		}
 		p.Report(Finding{
 			Bound:   capacity.Pool,
 			Subject: Subject{Kind: Station, Name: "pool " + c.Name},
@@ -96,10 +90,9 @@ func smallPool(p *Pass) {
 				{"held for", hold, "s", "pool metrics"},
 				{"held for, at the lowest load", first, "s", "pool metrics"},
 				{"wait for one", c.Wait / c.Acquires, "s", "pool metrics"},
-				{"taken and not given back", leaked, "", "pool metrics"},
 				{"share of the connections that wait for something behind the pool", waitsBehind(p.Step, c.InUse), "share", "pg_stat_activity"},
 			},
-			Remedy: remedy,
+			Remedy: &Remedy{Title: fmt.Sprintf("twice the connections for pool %s, and the same load again; or hold them shorter", c.Name)},
 		})
 	}
 }
@@ -128,28 +121,6 @@ func firstHold(r *evidence.Run, c evidence.PoolStats) (float64, bool) {
 		}
 	}
 	return 0, false
-}
-
-// leaked returns how many connections are taken and in no finished use: those
-// beyond what uses that ended account for (Little's law). Where the pool says
-// nothing about uses it is 0, and also where the number ever fell: what is
-// borrowed for long comes back some time.
-func leaked(r *evidence.Run, c evidence.PoolStats) float64 {
-	var n, before float64
-	for _, w := range r.Measured() {
-		for _, q := range w.Pools {
-			if q.Name != c.Name || q.Use == 0 || w.Length == 0 {
-				continue
-			}
-			n = q.InUse - q.Use/float64(w.Length)
-			// 0.5: averages of a gauge that is read once a second.
-			if n < before-0.5 {
-				return 0
-			}
-			before = n
-		}
-	}
-	return max(0, n)
 }
 
 // waitsBehind returns the share of a pool's connections whose holders wait for

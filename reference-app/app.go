@@ -70,6 +70,7 @@ type settings struct {
 	webConns, workerConns      int32
 	distance                   time.Duration // of the database from the web side
 	uses                       int           // of a web connection before it is closed; 0: any number
+	patience                   time.Duration // of a request before it is given up; 0: any time
 	staff                      jobs.Staff
 	smtp, plagiarism, contacts outside.Behaviour
 	licences                   outside.Behaviour
@@ -144,6 +145,9 @@ func start(ctx context.Context, c Config, on faults.Switches, s settings) (_ *Ap
 	if on.LicenceInTransaction {
 		s.webConns = min(s.webConns, 6)
 	}
+	if on.WithdrawnKeepConnections {
+		s.patience = 2 * time.Second
+	}
 	if on.ContactInline {
 		s.contacts.PerSecond = 2
 	}
@@ -215,6 +219,8 @@ func start(ctx context.Context, c Config, on faults.Switches, s settings) (_ *Ap
 		ReceiptBySentence:  on.ReceiptBySentence,
 		OneReadingPerUser:  on.OneReadingPerUser,
 		SeatsSerializable:  on.SeatsSerializable,
+
+		WithdrawnKeepConnections: on.WithdrawnKeepConnections,
 	}
 	if on.LicenceInTransaction {
 		views.Licences = licences
@@ -297,7 +303,7 @@ func start(ctx context.Context, c Config, on faults.Switches, s settings) (_ *Ap
 		return nil, err
 	}
 	a.url = "http://" + listener.Addr().String()
-	handler := otelhttp.NewHandler(router, "campus",
+	handler := otelhttp.NewHandler(patient(router, s.patience), "campus",
 		otelhttp.WithMeterProvider(metrics.Provider),
 		otelhttp.WithTracerProvider(noop.NewTracerProvider()))
 	if c.AccessLog != nil {
@@ -327,6 +333,18 @@ func (c *Config) accessFormat() accesslog.Format {
 		return accesslog.JSON
 	}
 	return accesslog.Combined
+}
+
+// patient gives requests up after d, whatever they wait for; never if d is 0.
+func patient(h http.Handler, d time.Duration) http.Handler {
+	if d == 0 {
+		return h
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), d)
+		defer cancel()
+		h.ServeHTTP(w, r.WithContext(ctx))
+	})
 }
 
 // healthy asks until the app says it is.
@@ -400,7 +418,7 @@ func (a *App) shutdown(ctx context.Context) error {
 	}
 	for _, pool := range []*pgxpool.Pool{a.web, a.worker} {
 		if pool != nil {
-			pool.Close()
+			db.Close(pool)
 		}
 	}
 	if a.peer != nil {

@@ -319,6 +319,44 @@ func TestSmallPool(t *testing.T) {
 	}
 }
 
+func TestPoolLeak(t *testing.T) {
+	t.Parallel()
+	f := run(t, quick(), "pool-leak")
+	student := f.user(7)
+	path := func(not string) string {
+		return fmt.Sprintf("/api/v1/items/%d", value[int64](f, `
+select i.id
+from content_items i
+join enrolments e using (course_id)
+where e.user_id = 7
+  and `+not+` exists (select from withdrawn_items where item_id = i.id)
+limit 1`))
+	}
+	shown, withdrawn := path("not"), path("")
+	for range 10 {
+		student.get(shown, http.StatusOK, nil)
+	}
+	if n := f.web.Stat().AcquiredConns(); n != 0 {
+		t.Errorf("%d connections are out after views of an item", n)
+	}
+	const views = 3
+	for range views {
+		student.get(withdrawn, http.StatusOK, nil)
+	}
+	if n := f.web.Stat().AcquiredConns(); n != views {
+		t.Errorf("%d connections are out after %d views of a withdrawn item", n, views)
+	}
+	const idle = "select count(*) from pg_stat_activity where application_name = 'scalecheck-app' and datname = current_database() and state = 'idle'"
+	if n, open := value[int32](f, idle), f.web.Stat().TotalConns(); n != open {
+		t.Errorf("%d of %d sessions are idle: the connections that are out do nothing", n, open)
+	}
+	for range int(f.web.Stat().MaxConns()) - views {
+		student.get(withdrawn, http.StatusOK, nil)
+	}
+	// There is none left, and it is another page's request that fails.
+	student.get("/api/v1/me/grades", http.StatusInternalServerError, nil)
+}
+
 func TestPerRowCommit(t *testing.T) {
 	t.Parallel()
 	f := run(t, quick(), "per-row-commit")

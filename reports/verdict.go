@@ -25,7 +25,7 @@ type FailOn string
 
 const (
 	OnObjective    FailOn = "objective"    // a missed objective or k6 threshold
-	OnBacklog      FailOn = "backlog"      // background jobs that never catch up
+	OnBacklog      FailOn = "backlog"      // what gets worse as long as it lasts: jobs that never catch up, connections that never come back
 	OnFinding      FailOn = "finding"      // any finding, held up or not
 	OnInconclusive FailOn = "inconclusive" // too little evidence counts as a failure
 )

@@ -81,6 +81,9 @@ type Switches struct {
 	FigureByFigure bool
 	// SeatsSerializable makes item views count seats in serializable transactions.
 	SeatsSerializable bool
+	// WithdrawnKeepConnections makes views of withdrawn items forget to release
+	// their connection.
+	WithdrawnKeepConnections bool
 }
 
 // All faults, in the order in which they are described.
@@ -112,6 +115,7 @@ var All = []*Fault{
 	CacheStampede,
 	RoundTrips,
 	Serialization,
+	PoolLeak,
 }
 
 // Naive names the faults that a first version written in a hurry has all at once.

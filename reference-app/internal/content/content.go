@@ -57,6 +57,9 @@ type Options struct {
 	// SeatsSerializable has every view take a seat in its course, counted in a
 	// serializable transaction.
 	SeatsSerializable bool
+	// WithdrawnKeepConnections has views of withdrawn items return without giving
+	// their connection back.
+	WithdrawnKeepConnections bool
 }
 
 // Enrolments decides who may see what is in a course.
@@ -101,6 +104,8 @@ func (m *Module) view(r *web.Request) (web.Reply, error) {
 	switch {
 	case m.options.SeatsSerializable:
 		it, err = m.viewSeated(ctx, r.User.ID, id)
+	case m.options.WithdrawnKeepConnections:
+		it, err = m.viewUnlessWithdrawn(ctx, r.User.ID, id)
 	case m.options.inTransaction():
 		it, err = m.viewInTransaction(ctx, r.User.ID, id)
 	default:

@@ -75,6 +75,21 @@ func Open(ctx context.Context, dsn string, o Options, meter metric.Meter) (*pgxp
 	return pool, nil
 }
 
+// Close closes the pool. It waits for connections that are on their way back; one
+// that is still out after a second, when nobody works any more, was forgotten by
+// whoever took it and ends with the process.
+func Close(pool *pgxpool.Pool) {
+	closed := make(chan struct{})
+	go func() {
+		pool.Close()
+		close(closed)
+	}()
+	select {
+	case <-closed:
+	case <-time.After(time.Second):
+	}
+}
+
 // used counts a connection's uses.
 func used(c *pgx.Conn) int {
 	const key = "uses"
