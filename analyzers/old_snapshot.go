@@ -44,11 +44,15 @@ then the dead rows go with the next VACUUM although the transaction is old.`,
 }
 
 const (
-	// oldEnough: transactions begun since the holder's snapshot. Below a thousand
-	// there is nothing worth removing that it could keep.
+	// oldEnough: transactions begun since what a slot or a prepared transaction keeps,
+	// which have no age in seconds that says something. Below a thousand there is
+	// nothing worth removing that it could keep.
 	oldEnough = 1000
 	// longHeld seconds. Reports of a few seconds are what a database is for.
 	longHeld = 30
+	// sparse: blocks that a statement touches for a row, at least, where dead rows
+	// can be to blame. By an index a row costs about four.
+	sparse = 10
 	// bloated: with as many dead rows as a fifth of the table, VACUUM is due by
 	// itself (autovacuum_vacuum_scale_factor).
 	bloated = 0.2
@@ -60,8 +64,11 @@ const (
 func oldSnapshot(p *Pass) {
 	var holder evidence.Holder
 	for _, h := range p.Window.Holders { // oldest first
-		held := h.Kind != evidence.SessionHolder || h.Seconds >= longHeld
-		if held && h.Age >= oldEnough && !strings.HasPrefix(h.Backend, "autovacuum") {
+		held := h.Age >= oldEnough
+		if h.Kind == evidence.SessionHolder {
+			held = h.Age > 0 && h.Seconds >= longHeld
+		}
+		if held && !strings.HasPrefix(h.Backend, "autovacuum") {
 			holder = h
 			break
 		}
@@ -79,22 +86,13 @@ func oldSnapshot(p *Pass) {
 		return
 	}
 	table := qualified(worst.Schema, worst.Name)
-	// The statements that name the table pay for its dead rows: by the part of what
-	// they touch now that they did not touch in the first step.
-	grown := map[string]float64{}
-	first := firstBlocks(p.Run)
-	for _, s := range p.Window.Statements {
-		before, now := first[s.ID], (s.Hit+s.Read)/max(s.Calls, 1)
-		if before > 0 && now > moreCalls*before && names(p.Run.Text(s.ID), worst.Name) {
-			grown[s.ID] = 1 - before/now
-		}
-	}
-	claim := func(k capacity.Key) float64 { return grown[k.Statement] }
+	paid, grown := payers(p, worst)
+	claim := func(k capacity.Key) float64 { return paid[k.Statement] }
 	blame := p.Step.Blame(claim)
 	who := whoHolds(p.Run, holder)
 	p.Report(Finding{
 		Bound:   dominantClass(p.Step, claim).Bound(),
-		Subject: Subject{Kind: Table, Name: table, Endpoint: heaviest(p.Step, claim), Statement: largest(grown), Detail: who},
+		Subject: Subject{Kind: Table, Name: table, Endpoint: heaviest(p.Step, claim), Statement: heaviestStatement(p.Step, claim), Detail: who},
 		Message: fmt.Sprintf("%s has %s dead rows for %s live ones, and %s keeps VACUUM from removing them", table, digits.Group(worst.DeadRows), digits.Group(worst.LiveRows), who),
 		Load:    blame.Load, Share: blame.Share,
 		Exhibits: []Exhibit{
@@ -102,11 +100,43 @@ func oldSnapshot(p *Pass) {
 			{"live rows", worst.LiveRows, "rows", "pg_stat_user_tables"},
 			{"transactions begun since the snapshot", holder.Age, "", "backend_xmin, pg_replication_slots"},
 			{"age of the transaction", holder.Seconds, "s", "pg_stat_activity"},
-			{"statements that touch more blocks than at the lowest load", float64(len(grown)), "", "pg_stat_statements"},
+			{"statements that read through them", float64(len(paid)), "", "pg_stat_statements, pg_statio_user_tables"},
+			{"of them, that touch more blocks than at the lowest load", float64(grown), "", "pg_stat_statements"},
 		},
 		Remedy:  &Remedy{Title: "end it, then VACUUM " + table + "; set idle_in_transaction_session_timeout"},
 		Caveats: []string{"dead rows are an estimate of the server's"},
 	})
+}
+
+// payers returns which part of each statement's time is due to the dead rows of a
+// table that it names, and how many of them touch more blocks than in the first
+// step. That growth is the proof. But a transaction that is as old as the day has
+// done its harm before the first step: then a statement that touches many blocks
+// for a row pays by the part of the table's rows that is dead, as far as the blocks
+// are that table's.
+func payers(p *Pass, t evidence.TableIO) (paid map[string]float64, grown int) {
+	paid = map[string]float64{}
+	first := firstBlocks(p.Run)
+	var named []evidence.Statement
+	var all float64
+	for _, s := range p.Window.Statements {
+		if s.Calls > 0 && names(p.Run.Text(s.ID), t.Name) {
+			named = append(named, s)
+			all += s.Hit + s.Read
+		}
+	}
+	dead := t.DeadRows / (t.DeadRows + t.LiveRows) * min(1, (t.HeapHit+t.HeapRead+t.IndexHit+t.IndexRead)/max(all, 1))
+	for _, s := range named {
+		before, now := first[s.ID], (s.Hit+s.Read)/s.Calls
+		if before > 0 && now > moreCalls*before {
+			paid[s.ID] = 1 - before/now
+			grown++
+		}
+		if now >= sparse*(s.Rows/s.Calls+1) && dead > paid[s.ID] {
+			paid[s.ID] = dead
+		}
+	}
+	return paid, grown
 }
 
 // grows reports whether dead rows of the table are many and have become more.
@@ -114,10 +144,10 @@ func grows(r *evidence.Run, t evidence.TableIO) bool {
 	if t.DeadRows < worthwhile || t.DeadRows < bloated*t.LiveRows {
 		return false
 	}
-	for _, w := range r.Measured() {
+	for _, w := range r.Windows {
 		for _, u := range w.Tables {
 			if u.Schema == t.Schema && u.Name == t.Name {
-				return u.DeadRows < t.DeadRows // the first measured window that has it
+				return u.DeadRows < t.DeadRows // the first window that has it, before the load perhaps
 			}
 		}
 	}

@@ -198,6 +198,17 @@ func heaviest(s *capacity.Step, claim capacity.Claim) string {
 	return largest(loads)
 }
 
+// heaviestStatement returns the statement on which the claim weighs most.
+func heaviestStatement(s *capacity.Step, claim capacity.Claim) string {
+	loads := map[string]float64{}
+	for _, e := range s.Ledger.Time {
+		if e.Statement != "" {
+			loads[e.Statement] += e.Amount * claim(e.Key)
+		}
+	}
+	return largest(loads)
+}
+
 // largest returns the key of the largest value, the first in order among equals.
 func largest[K, V cmp.Ordered](m map[K]V) K {
 	var best K

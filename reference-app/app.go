@@ -102,6 +102,7 @@ type App struct {
 	peer     *outside.Peer
 	clients  []*peer.Client
 	archive  *outside.Archive
+	report   *outside.Reporting
 	web      *pgxpool.Pool
 	worker   *pgxpool.Pool
 	recorder *analytics.Recorder
@@ -194,6 +195,16 @@ func start(ctx context.Context, c Config, on faults.Switches, s settings) (_ *Ap
 		}
 	}
 
+	presence := identity.Presence{Pool: a.web}
+	if on.ForgottenReport {
+		if a.report, err = outside.StartReporting(ctx, c.DatabaseURL); err != nil {
+			return nil, err
+		}
+		if err := presence.Replay(ctx); err != nil {
+			return nil, err
+		}
+	}
+
 	// Third parties.
 	crm := peer.NewClient(a.peer.URL(), metrics.Provider)
 	plagiarism := peer.NewClient(a.peer.URL(), metrics.Provider)
@@ -259,6 +270,9 @@ func start(ctx context.Context, c Config, on faults.Switches, s settings) (_ *Ap
 		Assignments: assignments,
 		Inboxes:     inboxes,
 		Widgets:     widgets,
+	}
+	if on.ForgottenReport {
+		widgets["present"] = presence.Present
 	}
 	authenticate := sessions.Authenticate
 	if on.FlagsEachTime {
@@ -415,6 +429,9 @@ func (a *App) shutdown(ctx context.Context) error {
 	}
 	if a.archive != nil {
 		errs = append(errs, a.archive.Close())
+	}
+	if a.report != nil {
+		errs = append(errs, a.report.Close(ctx))
 	}
 	for _, pool := range []*pgxpool.Pool{a.web, a.worker} {
 		if pool != nil {

@@ -300,3 +300,39 @@ where dbid = (select oid from pg_database where datname = current_database())
 		t.Errorf("healthy: a dashboard sent %d statements about the user, one of them %d times", n, most)
 	}
 }
+
+func TestOldSnapshot(t *testing.T) {
+	t.Parallel()
+	f := run(t, quick(), "old-snapshot")
+	const present = "%from presence%"
+	student := f.user(7)
+	student.dashboard()
+	f.exec("vacuum presence") // may remove nothing
+	f.forget()
+	student.dashboard()
+	kept := f.cost(present)
+	if pages := f.pages("presence"); pages < 100 || kept.Calls != 1 || kept.Blocks < pages {
+		t.Errorf("counting who is here: %+v, the table has %v pages", kept, pages)
+	}
+	if n := value[int](f, "select count(*) from presence"); n != 1 {
+		t.Errorf("%d users are here, want one", n)
+	}
+	if held := value[bool](f, `
+select state = 'idle in transaction' and age(backend_xmin) > 1000
+from pg_stat_activity
+where application_name = 'reporting-tool'
+  and datname = current_database()`); !held {
+		t.Error("the reporting tool holds no old snapshot")
+	}
+	if err := f.report.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	// The server may have yet to notice that the session is gone.
+	eventually(t, "presence is small again", func() bool {
+		f.exec("vacuum presence")
+		f.forget()
+		student.dashboard()
+		c := f.cost(present)
+		return c.Calls == 1 && c.Blocks < 10
+	})
+}

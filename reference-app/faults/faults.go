@@ -84,6 +84,9 @@ type Switches struct {
 	// WithdrawnKeepConnections makes views of withdrawn items forget to release
 	// their connection.
 	WithdrawnKeepConnections bool
+	// ForgottenReport puts the number of users who are here on the dashboard, with a
+	// transaction open since the morning.
+	ForgottenReport bool
 }
 
 // All faults, in the order in which they are described.
@@ -116,6 +119,7 @@ var All = []*Fault{
 	RoundTrips,
 	Serialization,
 	PoolLeak,
+	OldSnapshot,
 }
 
 // Naive names the faults that a first version written in a hurry has all at once.

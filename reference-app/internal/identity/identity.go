@@ -1,6 +1,6 @@
 // Package identity is people: accounts, passwords and sessions.
 //
-// Owns: users. Others know a user by id and ask here for names and addresses.
+// Owns: users, presence. Others know a user by id and ask here for names and addresses.
 package identity
 
 import (
