@@ -30,7 +30,8 @@ and log_checkpoints, on by default since version 15, says why each one came.
 
 What to do: raise max_wal_size until checkpoints come by the clock (an hour's worth of
 log is not too much), keep checkpoint_completion_target at 0.9, and wal_compression on.
-Nobody needs to run CHECKPOINT.
+Where they come although the log is far from max_wal_size, somebody or something runs
+CHECKPOINT; nobody needs to.
 
 When it is wrong: a single one was asked for, by a base backup or CREATE DATABASE, while
 the load was on.`,
@@ -45,13 +46,20 @@ const (
 	// fullPages for each hundred log records. With a checkpoint every five minutes
 	// most pages that are changed have been changed since.
 	fullPages = 0.05
+	// byCommand: a checkpoint comes when the log since the last one has reached
+	// max_wal_size ÷ (1 + checkpoint_completion_target), at least a half of it. With
+	// less than a quarter it was not the log that asked.
+	byCommand = 0.25
 )
 
 func checkpointStorm(p *Pass) {
-	var requested, seconds float64
+	var requested, seconds, logged float64
 	for _, w := range p.Run.Measured() {
 		if w.Server != nil && w.Server.Checkpoints != nil {
 			requested += w.Server.Checkpoints.Requested
+		}
+		if w.Server != nil && w.Server.WAL != nil {
+			logged += w.Server.WAL.Bytes
 		}
 		seconds += float64(w.Length)
 	}
@@ -71,6 +79,11 @@ func checkpointStorm(p *Pass) {
 		return is(k.Class == capacity.ClassCommit || k.Class == capacity.ClassIO)
 	}
 	blame := p.Step.Blame(claim)
+	remedy := "a larger max_wal_size, so that checkpoints come by the clock"
+	limit := bytesOf(p.Run.Environment.Settings["max_wal_size"])
+	if logged > 0 && logged < byCommand*limit*requested {
+		remedy = "find out who runs CHECKPOINT: the log did not ask for it"
+	}
 	p.Report(Finding{
 		Bound:   capacity.IO,
 		Subject: Subject{Kind: Station, Name: "checkpoints"},
@@ -78,12 +91,14 @@ func checkpointStorm(p *Pass) {
 		Load:    blame.Load, Share: blame.Share,
 		Exhibits: []Exhibit{
 			{"requested checkpoints", requested * 60 / seconds, "1/min", "pg_stat_checkpointer"},
+			{"log written for each requested checkpoint", logged / requested, "bytes", "pg_stat_wal"},
+			{"max_wal_size", limit, "bytes", "pg_settings"},
 			{"log records with a whole page", share, "share", "pg_stat_wal"},
 			{"log written", bytes / float64(p.Window.Length), "bytes/s", "pg_stat_wal"},
 			{"buffers written by checkpoints", c.Buffers, "", "pg_stat_checkpointer"},
 			{"time that checkpoints wrote and synced", c.WriteTime + c.SyncTime, "s", "pg_stat_checkpointer"},
 		},
-		Remedy:  &Remedy{Title: "a larger max_wal_size, so that checkpoints come by the clock"},
+		Remedy:  &Remedy{Title: remedy},
 		Caveats: []string{"waits for the log and for data files have other reasons as well; all of them count here"},
 	})
 }

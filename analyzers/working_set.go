@@ -1,6 +1,7 @@
 package analyzers
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -51,7 +52,7 @@ func workingSet(p *Pass) {
 		hit += s.Hit
 		read += s.Read
 	}
-	buffers := sharedBuffers(p.Run.Environment.Settings["shared_buffers"])
+	buffers := bytesOf(p.Run.Environment.Settings["shared_buffers"])
 	size := float64(p.Run.Environment.DatabaseBytes)
 	if read == 0 || read < missed*(hit+read) || buffers == 0 || size < buffers || coldCache(p) {
 		return
@@ -104,13 +105,25 @@ func readsPerSecond(w evidence.Window) float64 {
 	return read / max(float64(w.Length), 1e-9)
 }
 
-// sharedBuffers reads the setting, "32768 8kB", in bytes; 0 where it is not known.
-func sharedBuffers(setting string) float64 {
+// bytesOf reads a setting with its unit, "32768 8kB" or "1024 MB", in bytes; 0 where
+// it is not known.
+func bytesOf(setting string) float64 {
 	number, unit, _ := strings.Cut(setting, " ")
 	n, err := strconv.ParseFloat(number, 64)
-	block, uerr := strconv.ParseFloat(strings.TrimSuffix(unit, "kB"), 64)
-	if err != nil || uerr != nil {
+	size := 1024.0
+	blocks, ok := strings.CutSuffix(unit, "kB")
+	if !ok {
+		size = 1 << 20
+		if blocks, ok = strings.CutSuffix(unit, "MB"); !ok {
+			return 0
+		}
+	}
+	if blocks != "" {
+		b, berr := strconv.ParseFloat(blocks, 64)
+		err, size = errors.Join(err, berr), size*b
+	}
+	if err != nil {
 		return 0
 	}
-	return n * block * 1024
+	return n * size
 }

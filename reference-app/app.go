@@ -230,6 +230,7 @@ func start(ctx context.Context, c Config, on faults.Switches, s settings) (_ *Ap
 		ReceiptBySentence:  on.ReceiptBySentence,
 		OneReadingPerUser:  on.OneReadingPerUser,
 		SeatsSerializable:  on.SeatsSerializable,
+		LogWords:           on.LogWords,
 
 		WithdrawnKeepConnections: on.WithdrawnKeepConnections,
 	}

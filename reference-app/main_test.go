@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/cookiejar"
+	"os"
 	"testing"
 	"time"
 
@@ -33,8 +34,13 @@ type fixture struct {
 // seeded returns a healthy database with XS data.
 func seeded(t *testing.T) (dsn string) {
 	t.Helper()
+	return seededOn(t, pg.ForTest(t))
+}
+
+func seededOn(t *testing.T, server *pg.Cluster) (dsn string) {
+	t.Helper()
 	build := func(ctx context.Context, dsn string) error { return Seed(ctx, dsn, XS, 1, nil) }
-	db, err := pg.ForTest(t).NewDatabase(t.Context(), "reference-app-XS-"+SeedVersion(), build)
+	db, err := server.NewDatabase(t.Context(), "reference-app-XS-"+SeedVersion(), build)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,14 +63,33 @@ func quick() settings {
 	return s
 }
 
+// startServer starts a server of the test's own.
+func startServer(t *testing.T, settings map[string]string) *pg.Cluster {
+	t.Helper()
+	server, err := pg.Start(t.Context(), pg.Options{BinDir: os.Getenv("SCALECHECK_TEST_POSTGRES"), Throwaway: true, Settings: settings})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := server.Stop(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	return server
+}
+
 // run starts an app with the faults, which are applied to its database as well.
 func run(t *testing.T, s settings, names ...string) *fixture {
 	t.Helper()
-	dsn := seeded(t)
 	fs, err := faults.Lookup(names)
 	if err != nil {
 		t.Fatal(err)
 	}
+	server := pg.ForTest(t)
+	if settings := faults.Settings(fs); len(settings) > 0 {
+		server = startServer(t, settings)
+	}
+	dsn := seededOn(t, server)
 	if err := faults.Apply(t.Context(), dsn, fs); err != nil {
 		t.Fatal(err)
 	}

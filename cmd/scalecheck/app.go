@@ -81,7 +81,7 @@ func serveApp(ctx context.Context, g *global, f *appFlags) (err error) {
 	}
 	defer func() { err = errors.Join(err, closeLog()) }()
 	tell := func(s string) { g.say("%s", s) }
-	server, stop, err := openServer(ctx, f.db, f.pgBin, tell)
+	server, stop, err := openServer(ctx, f.db, f.pgBin, names, tell)
 	if err != nil {
 		return err
 	}

@@ -5,8 +5,10 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/scalecheck/scalecheck/evidence"
@@ -18,6 +20,7 @@ import (
 	"github.com/scalecheck/scalecheck/internal/pg"
 	"github.com/scalecheck/scalecheck/internal/record"
 	referenceapp "github.com/scalecheck/scalecheck/reference-app"
+	"github.com/scalecheck/scalecheck/reference-app/faults"
 	"github.com/scalecheck/scalecheck/scenarios"
 )
 
@@ -110,7 +113,7 @@ func (j *job) finishPlan(target string) error {
 // startApp starts the bundled app, and a private server for it unless --db
 // names one.
 func (j *job) startApp(ctx context.Context) (*bundled.App, func() error, error) {
-	server, stop, err := openServer(ctx, j.db, j.pgBin, j.tell)
+	server, stop, err := openServer(ctx, j.db, j.pgBin, j.faultNames, j.tell)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -144,9 +147,19 @@ func list(names []string) string {
 	return strings.Join(names, ", ")
 }
 
-// openServer opens the server that the bundled app's database is made on.
-func openServer(ctx context.Context, db, bin string, tell func(string)) (*pg.Server, func() error, error) {
+// openServer opens the server that the bundled app's database is made on. Faults that
+// change the whole server are for a private one only.
+func openServer(ctx context.Context, db, bin string, faultNames []string, tell func(string)) (*pg.Server, func() error, error) {
+	fs, err := faults.Lookup(faultNames)
+	if err != nil {
+		return nil, nil, hint.Exit(err, hint.NotStarted)
+	}
+	settings := faults.Settings(fs)
 	if db != "" {
+		if len(settings) > 0 {
+			return nil, nil, usage(fmt.Errorf("these faults change settings of the whole server: %s", strings.Join(slices.Sorted(maps.Keys(settings)), ", ")),
+				"leave --db out: a private server is started for them")
+		}
 		if _, err := collect.ParseDatabase(db); err != nil {
 			return nil, nil, hint.Exit(err, hint.NotStarted)
 		}
@@ -154,7 +167,7 @@ func openServer(ctx context.Context, db, bin string, tell func(string)) (*pg.Ser
 		return s, func() error { return nil }, err
 	}
 	tell("starting a private PostgreSQL")
-	c, err := pg.Start(ctx, pg.Options{BinDir: bin})
+	c, err := pg.Start(ctx, pg.Options{BinDir: bin, Settings: settings})
 	if err != nil {
 		return nil, nil, hint.Exit(err, startStatus(ctx))
 	}

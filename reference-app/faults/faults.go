@@ -4,13 +4,15 @@
 //
 // A fault is a value in [All], one file each. It breaks the database (statements
 // run once against a freshly seeded one, see [Apply]), the app (a field of
-// [Switches], handed to the module concerned), or both. The package says what is
-// wrong and what is right; what a tool should find is that tool's business.
+// [Switches], handed to the module concerned), the server below them ([Settings]),
+// or several of these. The package says what is wrong and what is right; what a tool
+// should find is that tool's business.
 package faults
 
 import (
 	"context"
 	"fmt"
+	"maps"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -23,9 +25,12 @@ type Fault struct {
 	// Doc is its description: a title line, a blank line, what the anti-pattern
 	// is, what it does to users, and the fix.
 	Doc string
+	// Server holds settings with which the whole server is to be started. They are
+	// for a server that serves nobody else: see [Settings].
+	Server map[string]string
 	// Database holds the statements that bring it into a healthy database.
 	Database []string
-	// Switch turns it on in the app; nil if the database alone is ill.
+	// Switch turns it on in the app; nil if the database or its server alone is ill.
 	Switch func(*Switches)
 }
 
@@ -87,6 +92,8 @@ type Switches struct {
 	// ForgottenReport puts the number of users who are here on the dashboard, with a
 	// transaction open since the morning.
 	ForgottenReport bool
+	// LogWords makes item views log each word that was shown.
+	LogWords bool
 }
 
 // All faults, in the order in which they are described.
@@ -120,6 +127,7 @@ var All = []*Fault{
 	Serialization,
 	PoolLeak,
 	OldSnapshot,
+	CheckpointStorm,
 }
 
 // Naive names the faults that a first version written in a hurry has all at once.
@@ -159,6 +167,16 @@ func On(fs []*Fault) Switches {
 		}
 	}
 	return s
+}
+
+// Settings returns the settings that the faults need the server to be started with.
+// A server that is started without them is healthy again.
+func Settings(fs []*Fault) map[string]string {
+	all := map[string]string{}
+	for _, f := range fs {
+		maps.Copy(all, f.Server)
+	}
+	return all
 }
 
 // set is the statement that changes a setting for all sessions of the database.

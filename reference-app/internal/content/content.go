@@ -60,6 +60,8 @@ type Options struct {
 	// WithdrawnKeepConnections has views of withdrawn items return without giving
 	// their connection back.
 	WithdrawnKeepConnections bool
+	// LogWords records what was shown word by word.
+	LogWords bool
 }
 
 // Enrolments decides who may see what is in a course.
@@ -113,6 +115,9 @@ func (m *Module) view(r *web.Request) (web.Reply, error) {
 	}
 	if err == nil && m.options.ReceiptBySentence {
 		err = m.receipts(ctx, r.User.ID, it)
+	}
+	if err == nil && m.options.LogWords {
+		err = m.logWords(ctx, r.User.ID, it)
 	}
 	if err == nil && m.options.OneReadingPerUser {
 		err = m.replaceReading(ctx, r.User.ID, id)
