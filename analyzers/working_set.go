@@ -80,6 +80,11 @@ func workingSet(p *Pass) {
 		f.Subject.Kind, f.Subject.Name = Table, largest(blocks)
 		f.Exhibits = append(f.Exhibits, Exhibit{"of these reads, of this table", blocks[f.Subject.Name] / read, "share", "pg_statio_user_tables"})
 	}
+	for _, d := range p.Window.Disks {
+		if strings.Contains(d.Holds, "data") {
+			f.Exhibits = append(f.Exhibits, Exhibit{"read from disk " + d.Name + " meanwhile, by whomever", d.ReadBytes / float64(p.Window.Length), "bytes/s", "/proc/diskstats"})
+		}
+	}
 	if h := p.Window.Host; h != nil && h.Refaults > 0 {
 		f.Exhibits = append(f.Exhibits, Exhibit{"pages read again soon after they were dropped", h.Refaults / float64(p.Window.Length), "1/s", "the kernel"})
 	}

@@ -103,6 +103,7 @@ type App struct {
 	clients  []*peer.Client
 	archive  *outside.Archive
 	report   *outside.Reporting
+	beside   *outside.Neighbour
 	web      *pgxpool.Pool
 	worker   *pgxpool.Pool
 	recorder *analytics.Recorder
@@ -195,6 +196,11 @@ func start(ctx context.Context, c Config, on faults.Switches, s settings) (_ *Ap
 		}
 	}
 
+	if on.KindsWithoutMemory {
+		if a.beside, err = outside.StartNeighbour(ctx, c.DatabaseURL); err != nil {
+			return nil, err
+		}
+	}
 	presence := identity.Presence{Pool: a.web}
 	if on.ForgottenReport {
 		if a.report, err = outside.StartReporting(ctx, c.DatabaseURL); err != nil {
@@ -274,6 +280,9 @@ func start(ctx context.Context, c Config, on faults.Switches, s settings) (_ *Ap
 	}
 	if on.ForgottenReport {
 		widgets["present"] = presence.Present
+	}
+	if on.KindsWithoutMemory {
+		widgets["kinds"] = inboxes.Kinds
 	}
 	authenticate := sessions.Authenticate
 	if on.FlagsEachTime {
@@ -430,6 +439,9 @@ func (a *App) shutdown(ctx context.Context) error {
 	}
 	if a.archive != nil {
 		errs = append(errs, a.archive.Close())
+	}
+	if a.beside != nil {
+		errs = append(errs, a.beside.Close())
 	}
 	if a.report != nil {
 		errs = append(errs, a.report.Close(ctx))

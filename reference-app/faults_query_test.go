@@ -3,6 +3,7 @@ package referenceapp
 import (
 	"fmt"
 	"net/http"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -12,7 +13,7 @@ import (
 )
 
 // A cost is what statements did on average in one call.
-type cost struct{ Calls, Rows, Blocks, Temp, JIT float64 }
+type cost struct{ Calls, Rows, Blocks, Read, Temp, JIT float64 }
 
 // cost returns what the statements whose text is like the pattern did in this
 // database, with what ran inside of them.
@@ -23,13 +24,14 @@ select
   coalesce(sum(calls), 0)::float8,
   coalesce(sum(rows) / sum(calls), 0)::float8,
   coalesce(sum(shared_blks_hit + shared_blks_read) / sum(calls), 0)::float8,
+  coalesce(sum(shared_blks_read) / sum(calls), 0)::float8,
   coalesce(sum(temp_blks_read + temp_blks_written) / sum(calls), 0)::float8,
   coalesce(sum(jit_functions) / sum(calls), 0)::float8
 from pg_stat_statements
 where dbid = (select oid from pg_database where datname = current_database())
   and toplevel
   and query ilike $1
-  and query not ilike '%pg_stat_statements%'`, like).Scan(&c.Calls, &c.Rows, &c.Blocks, &c.Temp, &c.JIT)
+  and query not ilike '%pg_stat_statements%'`, like).Scan(&c.Calls, &c.Rows, &c.Blocks, &c.Read, &c.Temp, &c.JIT)
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -335,4 +337,23 @@ where application_name = 'reporting-tool'
 		c := f.cost(present)
 		return c.Calls == 1 && c.Blocks < 10
 	})
+}
+
+func TestWorkingSet(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS != "linux" {
+		t.Skip("files can be dropped from the page cache on Linux only")
+	}
+	f := run(t, quick(), "working-set")
+	for n := range 20 {
+		f.user(n + 1).dashboard()
+	}
+	const kinds = "%group by kind%"
+	f.forget()
+	for n := range 20 {
+		f.user(n + 1).dashboard()
+	}
+	if c := f.cost(kinds); c.Calls != 20 || c.Blocks < 50 || c.Read < c.Blocks/4 {
+		t.Errorf("kinds of notifications: %+v, want reads again and again", c)
+	}
 }

@@ -94,6 +94,9 @@ type Switches struct {
 	ForgottenReport bool
 	// LogWords makes item views log each word that was shown.
 	LogWords bool
+	// KindsWithoutMemory puts the numbers of all notifications on the dashboard, with
+	// a neighbour who needs the memory.
+	KindsWithoutMemory bool
 }
 
 // All faults, in the order in which they are described.
@@ -128,6 +131,7 @@ var All = []*Fault{
 	PoolLeak,
 	OldSnapshot,
 	CheckpointStorm,
+	WorkingSet,
 }
 
 // Naive names the faults that a first version written in a hurry has all at once.
