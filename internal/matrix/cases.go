@@ -179,6 +179,48 @@ var Cases = []Case{
 		}),
 	},
 	{
+		Name: "round-trips", About: "the dashboard that asks figure by figure",
+		Want: blame(Culprit{
+			Cause: "round-trips", Bounds: []string{"network"}, Kind: "endpoint", Subject: "/api/v1/me/dashboard",
+			Station: "network",
+		}),
+	},
+	{
+		Name: "serialization", About: "the item views that are refused and tried again",
+		Want: blame(Culprit{
+			Cause: "transaction-conflicts", Bounds: []string{"lock"}, Kind: "endpoint", Subject: "/api/v1/items",
+			Station: "locks",
+		}),
+	},
+	{
+		Name: "pool-leak", About: "the web pool, which loses connections",
+		Want: blame(Culprit{
+			Cause: "pool-leak", Bounds: []string{"pool"}, Kind: "station", Subject: "web",
+			Station: "connection pool",
+		}),
+	},
+	{
+		Name: "old-snapshot", About: "the table of dead rows, and the session that keeps them",
+		Want: blame(Culprit{
+			Cause: "old-snapshot", Bounds: []string{"cpu"}, Kind: "table",
+			Subject: "presence a session of reporting-tool", Statement: "from presence",
+		}),
+	},
+	{
+		Name: "checkpoint-storm", About: "the checkpoints that the log asks for",
+		Want: blame(Culprit{
+			Cause: "checkpoint-storm", Bounds: []string{"io"}, Kind: "station", Subject: "checkpoints",
+			Statement: "shown_words",
+		}),
+	},
+	{
+		Name: "working-set", About: "the table that is read from the disk",
+		Want: blame(Culprit{
+			Cause: "working-set", Bounds: []string{"memory"}, Kind: "table", Subject: "notifications",
+			Endpoint: "/api/v1/me/dashboard", Statement: "from notifications",
+		}),
+	},
+	{
 		Name: "none", About: "nothing",
 		Want: Want{Status: "pass"},
 	},
