@@ -18,9 +18,23 @@ import (
 
 var update = flag.Bool("update", false, "rewrite schema.json and golden files")
 
-// generated returns the schema of the document's types. A strict one allows no
-// field beside them.
-func generated(t *testing.T, strict bool) []byte {
+// A published is a schema that we hand out.
+type published struct {
+	file   string // that holds it
+	schema *[]byte
+	of     any
+	source string // file of the types, whose comments are its descriptions
+	title  string
+}
+
+var (
+	reportSchema  = published{"schema.json", &schema, &document{}, "document.go", "scalecheck report, format 1"}
+	growingSchema = published{"growth.schema.json", &growthSchema, &growthDocument{}, "growth_document.go", "scalecheck growth, format 1"}
+)
+
+// generated returns the schema of the types. A strict one allows no field beside
+// them.
+func (p published) generated(t *testing.T, strict bool) []byte {
 	t.Helper()
 	r := &reflector.Reflector{
 		Anonymous:                 true,
@@ -32,11 +46,11 @@ func generated(t *testing.T, strict bool) []byte {
 			return nil
 		},
 	}
-	comments := comments(t)
+	comments := comments(t, p.source)
 	r.LookupComment = func(t reflect.Type, field string) string { return comments[t.Name()+"."+field] }
-	s := r.Reflect(&document{})
-	s.ID = "https://github.com/scalecheck/scalecheck/reports/schema.json"
-	s.Title = "scalecheck report, format 1"
+	s := r.Reflect(p.of)
+	s.ID = reflector.ID("https://github.com/scalecheck/scalecheck/reports/" + p.file)
+	s.Title = p.title
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
@@ -47,10 +61,10 @@ func generated(t *testing.T, strict bool) []byte {
 	return b.Bytes()
 }
 
-// comments returns what document.go says of "type." and "type.Field".
-func comments(t *testing.T) map[string]string {
+// comments returns what a file says of "type." and "type.Field".
+func comments(t *testing.T, source string) map[string]string {
 	t.Helper()
-	file, err := parser.ParseFile(token.NewFileSet(), "document.go", nil, parser.ParseComments)
+	file, err := parser.ParseFile(token.NewFileSet(), source, nil, parser.ParseComments)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,34 +126,38 @@ func compiled(t *testing.T, schema []byte) *jsonschema.Schema {
 }
 
 func TestSchemaIsThatOfTheTypes(t *testing.T) {
-	want := generated(t, false)
-	if *update {
-		if err := os.WriteFile("schema.json", want, 0o644); err != nil {
-			t.Fatal(err)
+	for _, p := range []published{reportSchema, growingSchema} {
+		want := p.generated(t, false)
+		if *update {
+			if err := os.WriteFile(p.file, want, 0o644); err != nil {
+				t.Fatal(err)
+			}
+			*p.schema = want
 		}
-		schema = want
+		if !bytes.Equal(*p.schema, want) {
+			t.Errorf("%s is not what the types of %s say: go test ./reports -update", p.file, p.source)
+		}
 	}
-	if !bytes.Equal(Schema(), want) {
-		t.Error("schema.json is not what the document's types say: go test ./reports -update")
+}
+
+// valid holds a document against a schema, and against a strict one.
+func (p published) valid(t *testing.T, text []byte) {
+	t.Helper()
+	v, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := compiled(t, p.generated(t, false)).Validate(v); err != nil {
+		t.Error(err)
+	}
+	if err := compiled(t, p.generated(t, true)).Validate(v); err != nil {
+		t.Errorf("strictly: %v", err)
 	}
 }
 
 func TestReportsAreValid(t *testing.T) {
-	published, strict := compiled(t, generated(t, false)), compiled(t, generated(t, true))
 	for name, sample := range samples {
-		t.Run(name, func(t *testing.T) {
-			text := write(t, JSON, sample())
-			v, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := published.Validate(v); err != nil {
-				t.Error(err)
-			}
-			if err := strict.Validate(v); err != nil {
-				t.Errorf("strictly: %v", err)
-			}
-		})
+		t.Run(name, func(t *testing.T) { reportSchema.valid(t, write(t, JSON, sample())) })
 	}
 }
 

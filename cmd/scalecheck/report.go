@@ -45,13 +45,9 @@ func rerender(g *global, f *outputFlags, path string) error {
 	if len(f.formats) > 1 && f.dir == "" {
 		return usage(errors.New("several formats need a directory"), "add -o DIR")
 	}
-	r, err := evidence.Read(path)
+	r, err := readRun(path)
 	if err != nil {
-		what := "give the scalecheck.run that a run wrote"
-		if errors.Is(err, os.ErrNotExist) {
-			what = "check the path"
-		}
-		return usage(err, what)
+		return err
 	}
 	rep, err := reports.New(r, f.options(path))
 	if err != nil {
@@ -64,6 +60,18 @@ func rerender(g *global, f *outputFlags, path string) error {
 		return verdictError(rep.Verdict.Exit)
 	}
 	return nil
+}
+
+func readRun(path string) (*evidence.Run, error) {
+	r, err := evidence.Read(path)
+	if err == nil {
+		return r, nil
+	}
+	what := "give the scalecheck.run that a run wrote"
+	if errors.Is(err, os.ErrNotExist) {
+		what = "check the path"
+	}
+	return nil, usage(err, what)
 }
 
 func (f *outputFlags) print(g *global, rep *reports.Report) error {

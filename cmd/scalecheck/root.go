@@ -81,7 +81,7 @@ Start with:  scalecheck demo
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetHelpCommand(newHelp())
 	root.AddCommand(
-		newRun(g), newDemo(g), newCompareLoad(g), newReport(g), newScenario(g), newExplain(g), newDoctor(g), newApp(g), newSchema(g), newK6(),
+		newRun(g), newDemo(g), newCompareLoad(g), newReport(g), newGrow(g), newScenario(g), newExplain(g), newDoctor(g), newApp(g), newSchema(g), newK6(),
 	)
 	root.InitDefaultCompletionCmd()
 	if c, _, err := root.Find([]string{"completion"}); err == nil {

@@ -24,7 +24,8 @@ var may = map[string][]string{
 	"evidence":                {"scenarios"},
 	"analyzers/capacity":      {"scenarios", "evidence"},
 	"analyzers":               {"scenarios", "evidence", "analyzers/capacity", "internal/digits"},
-	"reports":                 {"scenarios", "evidence", "analyzers/capacity", "analyzers", "internal/digits"},
+	"analyzers/growth":        {"scenarios", "evidence", "analyzers", "internal/digits"},
+	"reports":                 {"scenarios", "evidence", "analyzers/capacity", "analyzers", "analyzers/growth", "internal/digits"},
 
 	"reference-app/...": {"reference-app/..."},
 
@@ -66,7 +67,7 @@ var homes = map[string][]string{
 	"go.opentelemetry.io":                 {"reference-app/..."},
 	"github.com/prometheus/common":        {"internal/collect"},
 	"github.com/prometheus/client_golang": {"reference-app/..."},
-	"gonum.org/v1/gonum":                  {"analyzers/capacity"},
+	"gonum.org/v1/gonum":                  {"analyzers/capacity", "analyzers/growth"},
 	"github.com/tsenart/vegeta":           {"internal/bench/vegeta"},
 	"go.yaml.in/yaml":                     {"scenarios"},
 }
