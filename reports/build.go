@@ -7,6 +7,7 @@ import (
 
 	"github.com/scalecheck/scalecheck/analyzers"
 	"github.com/scalecheck/scalecheck/analyzers/capacity"
+	"github.com/scalecheck/scalecheck/analyzers/tablemap"
 	"github.com/scalecheck/scalecheck/evidence"
 	"github.com/scalecheck/scalecheck/scenarios"
 )
@@ -85,6 +86,7 @@ func newDocument(r *Report) (*document, error) {
 		d.Steps = append(d.Steps, stepDoc(&model.Steps[i], &ws[i].Generator))
 	}
 	d.Capacity = capacityDoc(run, model)
+	d.Map = mapDoc(tablemap.New(run, r.Modules))
 	if step := model.Step(); step != nil {
 		i := model.Judged
 		d.Judged = &i

@@ -73,6 +73,8 @@ type document struct {
 	Statements []statementPart `json:"statements"`
 	// Statements there were, listed or not.
 	StatementsTotal int `json:"statements_total"`
+	// Which endpoint reads and writes which table; null where the isolation probe has nothing.
+	Map *mapPart `json:"map" jsonschema:"nullable"`
 	// Background jobs in the judged step.
 	Jobs []jobPart `json:"jobs"`
 	// Outgoing calls in the judged step.
@@ -339,6 +341,55 @@ type statementPart struct {
 	ShareOfDBTime  number   `json:"share_of_db_time"`
 	Load           number   `json:"load"`      // Requests in flight in it; null where the step has no ledger.
 	Endpoints      []string `json:"endpoints"` // That send it, from the isolation probe.
+}
+
+// mapPart is which endpoint reads and writes which table.
+type mapPart struct {
+	Ordered   bool               `json:"ordered"`   // The scenario's order is known; without it, who reads right after whose write is not.
+	Endpoints []mapEndpointPart  `json:"endpoints"` // By name.
+	Tables    []mapTablePart     `json:"tables"`    // Most writers first.
+	Across    []mapStatementPart `json:"across"`    // Statements that touch tables of several modules.
+}
+
+// mapEndpointPart is what one request of an endpoint does with tables.
+type mapEndpointPart struct {
+	Name    string        `json:"name"`
+	Placing string        `json:"placing" jsonschema:"enum=replica,enum=replica after own,enum=primary,enum=unclear"` // Where its requests can be served; "replica after own": by a replica that has caught up with what the user's request right before wrote.
+	Why     string        `json:"why"`                                                                                // Of "primary", where nothing is written, and of "unclear"; else empty.
+	Own     []mapOwnPart  `json:"own"`                                                                                // Of "replica after own".
+	Tables  []mapCellPart `json:"tables"`                                                                             // By name.
+	Unknown []string      `json:"unknown"`                                                                            // Names that it reads and that are no tables of the catalog, such as views.
+	Modules []string      `json:"modules"`                                                                            // That its tables belong to.
+}
+
+// mapOwnPart is a write that the same user's request right before may have made.
+type mapOwnPart struct {
+	Table  string `json:"table"`
+	Writer string `json:"writer"` // Endpoint.
+}
+
+// mapCellPart is what one request does with one table, in calls of statements that do so.
+type mapCellPart struct {
+	Table  string `json:"table"`
+	Reads  number `json:"reads"`
+	Writes number `json:"writes"`
+	Locks  number `json:"locks"` // Rows that are read are locked.
+}
+
+// mapTablePart is who touches a table.
+type mapTablePart struct {
+	Name    string   `json:"name"`
+	Module  string   `json:"module"`  // Its schema, or the module of the bundled app that owns it.
+	Readers []string `json:"readers"` // Endpoints.
+	Writers []string `json:"writers"` // Endpoints.
+	Changed number   `json:"changed"` // Rows inserted, changed and deleted a second under load, whoever did it.
+}
+
+// mapStatementPart is a statement that touches tables of several modules.
+type mapStatementPart struct {
+	Text      string   `json:"text"`
+	Modules   []string `json:"modules"`
+	Endpoints []string `json:"endpoints"` // That send it.
 }
 
 // jobPart is background jobs of one kind in one queue.

@@ -147,6 +147,7 @@ type view struct {
 	Latency, Throughput, InFlight, Parts template.HTML
 	Layers                               []layer
 	Matrix                               *matrix
+	Tables                               *tableMatrix
 }
 
 func writeHTML(w io.Writer, r *Report) error {
@@ -155,7 +156,7 @@ func writeHTML(w io.Writer, r *Report) error {
 		return err
 	}
 	sanitize(d)
-	v := view{document: d, Matrix: newMatrix(d)}
+	v := view{document: d, Matrix: newMatrix(d), Tables: newTableMatrix(d)}
 	if len(d.Steps) > 0 {
 		v.Latency, v.Throughput = latencyChart(d), throughputChart(d)
 		v.InFlight, v.Parts, v.Layers = stationsChart(d, false), stationsChart(d, true), layers(d)

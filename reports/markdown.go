@@ -72,7 +72,7 @@ func markdown(r *Report, limit int) (string, error) {
 	const dots = "\n_The rest is left out for its size; report.html and report.json have it._\n"
 	var out strings.Builder
 	for i, part := range []func(*md, *document){
-		mdVerdict, mdWhy, mdSteps, mdStations, mdOthers, mdEndpoints, mdPaths, mdStatements, mdSurroundings, mdTrust,
+		mdVerdict, mdWhy, mdSteps, mdStations, mdOthers, mdEndpoints, mdPaths, mdStatements, mdTables, mdSurroundings, mdTrust,
 	} {
 		var m md
 		part(&m, d)

@@ -40,4 +40,7 @@ type Report struct {
 	// Bottleneck is the finding that the verdict names; nil where nothing is
 	// held up, or where the evidence does not single one out.
 	Bottleneck *analyzers.Finding
+	// Modules says which module owns a table; one that is not in it belongs to its
+	// schema.
+	Modules map[string]string
 }

@@ -35,6 +35,7 @@ func failing() *Report {
 			Name: "student-week", Kind: scenarios.Journeys, Source: "builtin:lms", Target: "http://127.0.0.1:8080", Seed: 42,
 			SHA256:     "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
 			Objectives: []scenarios.Objective{{Quantile: 0.95, Limit: 0.3}, {Errors: 0.01}},
+			Follows:    map[string][]string{"POST /submissions": {"GET /inbox"}},
 		},
 		Bundled: &evidence.Bundled{Faults: []string{"missing-index"}, Size: "S", Seed: 42},
 		Environment: evidence.Environment{
@@ -54,6 +55,9 @@ func failing() *Report {
 	}
 	for id, sql := range map[string]string{"a1": rosterSQL, "b2": inboxSQL, "c3": sessionSQL, "d4": submitSQL, "e5": countSQL, "f6": jobSQL} {
 		r.Texts[id] = evidence.Text{SQL: sql, Fingerprint: "fp-" + id, Kind: sql[:6]}
+	}
+	for _, name := range []string{"enrollments", "users", "messages", "sessions", "submissions", "notifications", "river_job"} {
+		r.Catalog = append(r.Catalog, evidence.Table{Schema: "public", Name: name})
 	}
 	r.Footprints = []evidence.Footprint{
 		{Endpoint: "GET /courses/{id}/roster", Requests: 5, Seconds: 0.024, Statements: []evidence.FootprintStatement{
@@ -216,6 +220,7 @@ func sampleWindow(step int, users, rps float64) evidence.Window {
 			st("d4", rps*0.1, 0.0011, 1, 9), st("e5", rps*0.7, 0.0002, 1, 12), st("f6", 4, 0.0009, 1, 21),
 			{ID: "own", Calls: 500, Seconds: 0.2, Own: true},
 		},
+		Tables: []evidence.TableIO{{Schema: "public", Name: "submissions", Inserted: rps * 2.5}, {Schema: "public", Name: "river_job", Updated: 100}},
 		Jobs: []evidence.JobQueue{
 			{Queue: "default", Kind: "send_email", Waiting: 412, Before: 340, Running: 2, Oldest: 94, Arrived: 152, Finished: 97, Failed: 2, Work: 0.51},
 			{Queue: "default", Kind: "recompute_progress", Arrived: 40, Finished: 40, Running: 0.1, Work: 0.06},

@@ -48,7 +48,7 @@ func TextTo(w io.Writer, r *Report, color bool) error {
 	sanitize(d)
 	t := &text{w: w, color: color}
 	for _, part := range []func(*document){
-		t.verdict, t.why, t.remedy, t.others, t.steps, t.stations, t.endpoints, t.paths, t.statements, t.surroundings, t.trust, t.next,
+		t.verdict, t.why, t.remedy, t.others, t.steps, t.stations, t.endpoints, t.paths, t.statements, t.tables, t.surroundings, t.trust, t.next,
 	} {
 		part(d)
 	}

@@ -18,6 +18,7 @@ type Options struct {
 	File      string
 	Analyzers []*analyzers.Analyzer // nil means analyzers.All
 	FailOn    []FailOn              // nil means OnObjective and OnBacklog
+	Modules   map[string]string     // table → module, where not its schema
 }
 
 // FailOn is a reason for the verdict fail.
@@ -67,7 +68,7 @@ func New(r *evidence.Run, o Options) (*Report, error) {
 	if err != nil {
 		return nil, fmt.Errorf("analyze run: %w", err)
 	}
-	rep := &Report{Run: r, File: o.File, Model: m, Findings: found, Skipped: skipped}
+	rep := &Report{Run: r, File: o.File, Model: m, Findings: found, Skipped: skipped, Modules: o.Modules}
 	rep.Bottleneck = bottleneck(rep)
 	rep.Verdict = verdict(rep, o)
 	return rep, nil

@@ -61,7 +61,7 @@ func newPlan(s *Scenario, target string, load Load, seed int64, limits Limits) (
 	p := &Plan{
 		Name: s.Name, Kind: Journeys, Source: s.Source, SHA256: s.SHA256,
 		Target: target, Seed: seed, ClientIP: s.ClientIP,
-		Objectives: slices.Clone(s.Objectives), Paths: s.routes(), Limits: limits,
+		Objectives: slices.Clone(s.Objectives), Paths: s.routes(), Limits: limits, Follows: s.Follows(),
 	}
 	if mix := s.Mix(); mix.Requests > 0 {
 		p.Mix = &mix

@@ -42,6 +42,11 @@ type Plan struct {
 	Mix      *Mix   `json:"mix,omitempty"`
 	ClientIP string `json:"client_ip,omitempty"` // PerUser, or empty
 
+	// Follows are the routes that a session may request right after each route: who
+	// reads what has just been written. Nil for a k6 script, and in files from before
+	// it existed.
+	Follows map[string][]string `json:"follows,omitempty"`
+
 	Objectives []Objective `json:"objectives,omitempty"`
 	// Paths are the scenario's, their endpoints by route, as results call them.
 	Paths  []Path `json:"paths,omitempty"`

@@ -11,7 +11,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/scalecheck/scalecheck/evidence"
 	"github.com/scalecheck/scalecheck/internal/hint"
+	referenceapp "github.com/scalecheck/scalecheck/reference-app"
 	"github.com/scalecheck/scalecheck/reports"
 )
 
@@ -49,8 +51,11 @@ func (f *outputFlags) check() error {
 }
 
 // options are those of the report on a run file.
-func (f *outputFlags) options(file string) reports.Options {
+func (f *outputFlags) options(file string, r *evidence.Run) reports.Options {
 	o := reports.Options{File: file, FailOn: []reports.FailOn{}}
+	if r.Bundled != nil {
+		o.Modules = referenceapp.Modules() // it has one schema for all of them
+	}
 	for _, on := range f.failOn {
 		o.FailOn = append(o.FailOn, reports.FailOn(on))
 	}

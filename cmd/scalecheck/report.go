@@ -49,7 +49,7 @@ func rerender(g *global, f *outputFlags, path string) error {
 	if err != nil {
 		return err
 	}
-	rep, err := reports.New(r, f.options(path))
+	rep, err := reports.New(r, f.options(path, r))
 	if err != nil {
 		return err
 	}

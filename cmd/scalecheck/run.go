@@ -205,7 +205,7 @@ func measure(ctx context.Context, g *global, f *runFlags, scenario string) (*rep
 		out.discard()
 		return nil, recErr
 	}
-	rep, err := reports.New(ev, f.output.options(out.runFile()))
+	rep, err := reports.New(ev, f.output.options(out.runFile(), ev))
 	if err != nil {
 		return nil, errors.Join(err, recErr)
 	}

@@ -25,7 +25,8 @@ var may = map[string][]string{
 	"analyzers/capacity":      {"scenarios", "evidence"},
 	"analyzers":               {"scenarios", "evidence", "analyzers/capacity", "internal/digits"},
 	"analyzers/growth":        {"scenarios", "evidence", "analyzers", "internal/digits"},
-	"reports":                 {"scenarios", "evidence", "analyzers/capacity", "analyzers", "analyzers/growth", "internal/digits"},
+	"analyzers/tablemap":      {"scenarios", "evidence", "analyzers"},
+	"reports":                 {"scenarios", "evidence", "analyzers/...", "internal/digits"},
 
 	"reference-app/...": {"reference-app/..."},
 
