@@ -32,9 +32,10 @@ or the preloading of your data mapper. Where the calls cannot be joined, send
 them in one batch (pipeline mode).
 
 When it is wrong: the statement is a loop that must see its own writes, or the
-repetition is a bounded handful. Where requests of different users had lists of
-different length, it is said whether the calls grew with them: that is the proof. The isolation probe counts calls of a request
-that is alone; a cache that is warm under load can make the truth smaller.`,
+repetition is a bounded handful. Where the probe's requests had lists of different
+length, it is said whether the calls grew with them: that is the proof, and without it
+the finding is not confirmed. The isolation probe counts calls of a request that is
+alone; a cache that is warm under load can make the truth smaller.`,
 }
 
 const (
@@ -102,24 +103,29 @@ func nPlusOneFinding(p *Pass, f evidence.Footprint, s evidence.FootprintStatemen
 	text := p.Run.Text(s.ID)
 	message := fmt.Sprintf("one request sends %.0f statements, %.0f of them the same: %s calls a minute at %.1f requests a second",
 		all, s.Calls, digits.Group(s.Calls*rate*60), rate)
-	var growth []Exhibit
+	var slope []Exhibit
 	var caveats []string
-	if g := s.Grows; g != nil {
-		message += fmt.Sprintf("; %.1f more for each row of another statement", g.Calls)
-		growth = []Exhibit{
-			{"calls for each row more of: " + p.Run.Text(g.Statement), g.Calls, "", "isolation probe"},
-			{"such rows, in the requests that were seen: least", g.Least, "rows", "isolation probe"},
-			{"most", g.Most, "rows", "isolation probe"},
+	g := growthOf(f, s)
+	switch {
+	case g == nil:
+		caveats = []string{"not confirmed: calls were counted on requests that were alone, whose lists were alike"}
+	case g.proven():
+		message += fmt.Sprintf("; confirmed: %.1f more for each row of another statement", g.calls)
+		slope = []Exhibit{
+			{"calls for each row more of: " + p.Run.Text(g.statement), g.calls, "", "isolation probe"},
+			{"such rows, in the requests that were seen: least", g.least, "rows", "isolation probe"},
+			{"most", g.most, "rows", "isolation probe"},
 		}
-	} else {
-		caveats = []string{"calls were counted on requests that were alone; that they grow with the rows of a list was not seen there"}
+	default:
+		caveats = []string{fmt.Sprintf("not confirmed: calls did not follow the rows (%.2f calls for each row more of a list that had %.0f to %.0f, correlation %.2f)",
+			g.calls, g.least, g.most, g.r)}
 	}
 	p.Report(Finding{
 		Bound:   bound,
 		Subject: Subject{Kind: Endpoint, Name: f.Endpoint, Endpoint: f.Endpoint, Statement: s.ID, Detail: text},
 		Message: message,
 		Load:    blame.Load, Share: blame.Share,
-		Exhibits: append(growth, []Exhibit{
+		Exhibits: append(slope, []Exhibit{
 			{"calls of the repeated statement in one request", s.Calls, "", "isolation probe"},
 			{"rows by one call", s.Rows / s.Calls, "rows", "isolation probe"},
 			{"calls of all statements in one request", all, "", "isolation probe"},

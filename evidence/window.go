@@ -368,16 +368,15 @@ type FootprintStatement struct {
 	Rows    float64 `json:"rows"`
 	Blocks  float64 `json:"blocks"`
 	Seconds float64 `json:"seconds"`
-	Grows   *Growth `json:"grows,omitempty"` // nil: its calls did not grow with another's rows, or the requests were alike
+	// Each is what each of the requests sent, in their order; none in files from
+	// before it existed. Background is in it.
+	Each []Sent `json:"each,omitempty"`
 }
 
-// A Growth says that a statement is called for each row of another one: from
-// request to request both vary together.
-type Growth struct {
-	Statement string  `json:"statement"` // ID of the one with the rows
-	Calls     float64 `json:"calls"`     // for each row more
-	Least     float64 `json:"least"`     // rows, in the requests that were seen
-	Most      float64 `json:"most"`
+// Sent is what one request sent of a statement.
+type Sent struct {
+	Calls float64 `json:"calls"`
+	Rows  float64 `json:"rows"`
 }
 
 // A FootprintCall is one dependency's part of a Footprint, a request.

@@ -156,7 +156,7 @@ func footprint(f *evidence.Footprint, ws []evidence.Window, background evidence.
 		f.DBSeconds += s.Seconds / n
 		f.Statements = append(f.Statements, evidence.FootprintStatement{
 			ID: s.ID, Calls: s.Calls / n, Rows: max(0, s.Rows/n), Blocks: max(0, (s.Hit+s.Read)/n), Seconds: max(0, s.Seconds/n),
-			Grows: growth(ws, s.ID),
+			Each: each(ws, s.ID),
 		})
 	}
 	slices.SortFunc(f.Statements, func(a, b evidence.FootprintStatement) int {
@@ -173,6 +173,20 @@ func footprint(f *evidence.Footprint, ws []evidence.Window, background evidence.
 	f.AppCPU = used(w, background, idle, evidence.App) / n
 	f.ServerCPU = used(w, background, idle, evidence.Postgres) / n
 	return nil
+}
+
+// each returns what each of the requests sent of the statement.
+func each(ws []evidence.Window, id string) []evidence.Sent {
+	out := make([]evidence.Sent, len(ws))
+	for i, w := range ws {
+		for _, s := range w.Statements {
+			if s.ID == id {
+				out[i].Calls += s.Calls
+				out[i].Rows += s.Rows
+			}
+		}
+	}
+	return out
 }
 
 // followed returns how many of the requests sent the statement.

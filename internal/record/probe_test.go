@@ -14,6 +14,8 @@ import (
 	"github.com/scalecheck/scalecheck/internal/collect"
 	"github.com/scalecheck/scalecheck/internal/engine"
 	"github.com/scalecheck/scalecheck/internal/pg"
+	referenceapp "github.com/scalecheck/scalecheck/reference-app"
+	"github.com/scalecheck/scalecheck/scenarios"
 )
 
 func TestMain(m *testing.M) { pg.Main(m) }
@@ -96,9 +98,88 @@ func TestProbe(t *testing.T) {
 			if text := run.Text(s.ID); s.Calls != want[text] || s.Rows < s.Calls {
 				t.Errorf("%s: %q has %v calls, want %v", f.Endpoint, text, s.Calls, want[text])
 			}
+			if len(s.Each) != alone || s.Each[0].Calls != s.Calls || s.Each[0].Rows != s.Rows {
+				t.Errorf("%s: each request sent %+v, all of them on average %v calls and %v rows", f.Endpoint, s.Each, s.Calls, s.Rows)
+			}
 		}
 	}
 	if !slices.ContainsFunc(run.Missing[evidence.Footprints], func(s string) bool { return strings.Contains(s, "POST /items") }) {
 		t.Errorf("missing: %q, want why POST /items was not probed", run.Missing[evidence.Footprints])
+	}
+}
+
+// only is a prober that knows one endpoint.
+type only struct {
+	*engine.Prober
+	endpoint string
+}
+
+func (o only) Endpoints() []string { return []string{o.endpoint} }
+
+// Users of the bundled app have different numbers of courses, so that the requests of
+// the probe show that its N+1 follows the rows of a list, one call for one row.
+func TestProbeOfDifferentSizes(t *testing.T) {
+	build := func(ctx context.Context, dsn string) error {
+		return referenceapp.Seed(ctx, dsn, referenceapp.XS, 1, nil)
+	}
+	db, err := pg.ForTest(t).NewDatabase(t.Context(), "record-XS-"+referenceapp.SeedVersion(), build)
+	if err != nil {
+		t.Fatal(err)
+	}
+	background := context.WithoutCancel(t.Context())
+	defer db.Drop(background)
+	app, err := referenceapp.Start(t.Context(), referenceapp.Config{DatabaseURL: db.DSN, Listen: "127.0.0.1:0", Faults: []string{"n-plus-one"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer app.Close(background)
+	cfg, err := collect.ParseDatabase(db.DSN)
+	if err != nil {
+		t.Fatal(err)
+	}
+	scenario, err := scenarios.Builtin("lms")
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan, err := scenarios.NewPlan(scenario, app.URL(), scenarios.Load{}, 1, scenarios.DefaultLimits())
+	if err != nil {
+		t.Fatal(err)
+	}
+	users, err := engine.NewProber(engine.Options{Scenario: scenario, Plan: plan})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer users.Close()
+	w, err := evidence.Create(filepath.Join(t.TempDir(), "x.run"), &evidence.Run{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	c := &conductor{Options: Options{Target: &collect.Target{Database: cfg}, Prober: only{users, "GET /api/v1/me/dashboard"}}, w: w}
+	c.set = collect.Open(t.Context(), c.Target, w)
+	defer c.set.Close()
+	if err := c.probe(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	run := w.Run()
+	if len(run.Footprints) != 1 || run.Footprints[0].Requests != alone {
+		t.Fatalf("footprints: %+v, missing: %v", run.Footprints, run.Missing)
+	}
+	repeated := run.Footprints[0].Statements[0]
+	list := slices.IndexFunc(run.Footprints[0].Statements, func(s evidence.FootprintStatement) bool {
+		return strings.HasPrefix(strings.ToLower(run.Text(s.ID)), "select id from content_items")
+	})
+	if list < 0 {
+		t.Fatalf("no list of items in %+v", run.Footprints[0].Statements)
+	}
+	sizes := map[float64]bool{}
+	for i, items := range run.Footprints[0].Statements[list].Each {
+		sizes[items.Rows] = true
+		if got := repeated.Each[i].Calls; items.Calls != 1 || got != items.Rows {
+			t.Errorf("request %d: %v calls of %q for %v items", i, got, run.Text(repeated.ID), items.Rows)
+		}
+	}
+	if len(sizes) < 3 {
+		t.Errorf("all users have as many items: %v", sizes)
 	}
 }
