@@ -81,6 +81,7 @@ func Run(r *evidence.Run, m *capacity.Model, as []*Analyzer) ([]Finding, []Skip,
 		found[i].Confidence = confidence(step, found[i], stable[i])
 		found[i].Against = append(found[i].Against, against(step, window, found[i])...)
 		underLoad(r, &found[i])
+		senders(step, window, &found[i])
 	}
 	return found, skipped, nil
 }

@@ -191,7 +191,7 @@ func mergeSessions(a, b *SessionStats) *SessionStats {
 	if out.Samples == 0 {
 		return out
 	}
-	type key struct{ statement, state, class, event, application, backend string }
+	type key struct{ statement, state, class, event, application, backend, sender string }
 	for _, part := range []*SessionStats{a, b} {
 		share := float64(part.Samples) / float64(out.Samples)
 		activity := slices.Clone(part.Activity)
@@ -200,7 +200,7 @@ func mergeSessions(a, b *SessionStats) *SessionStats {
 		}
 		out.Activity = mergeRows(out.Activity, activity,
 			func(r Activity) any {
-				return key{r.Statement, r.State, r.WaitClass, r.WaitEvent, r.Application, r.Backend}
+				return key{r.Statement, r.State, r.WaitClass, r.WaitEvent, r.Application, r.Backend, r.Sender}
 			},
 			func(to *Activity, r Activity) { to.AAS += r.AAS })
 		blockers := slices.Clone(part.Blockers)

@@ -167,6 +167,7 @@ type Activity struct {
 	WaitEvent   string  `json:"wait_event,omitempty"`  //
 	Application string  `json:"application,omitempty"` // application_name
 	Backend     string  `json:"backend"`               // backend_type: client backend, parallel worker, …
+	Sender      string  `json:"sender,omitempty"`      // by the statement's comment, see Sender; empty where it has none
 	AAS         float64 `json:"aas"`
 }
 

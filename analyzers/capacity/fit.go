@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/scalecheck/scalecheck/evidence"
 	"github.com/scalecheck/scalecheck/scenarios"
@@ -131,9 +132,24 @@ func fitStep(r *evidence.Run, w evidence.Window) (*Step, error) {
 		return cmp.Or(cmp.Compare(b.InFlight, a.InFlight), cmp.Compare(a.Name, b.Name))
 	})
 	slices.SortStableFunc(s.Verdicts, func(a, b Judgement) int { return cmp.Compare(rank(b.Status), rank(a.Status)) })
+	s.routes = routes(s.Endpoints)
 	s.Ledger = buildLedger(r, w, s)
 	s.stations(w)
 	return s, nil
+}
+
+// routes returns the endpoints by what a sender may be called: their route, with its
+// method and without.
+func routes(es []EndpointStep) map[string][]string {
+	out := map[string][]string{}
+	for _, e := range es {
+		route := evidence.Route(e.Name)
+		out[route] = append(out[route], e.Name)
+		if _, path, ok := strings.Cut(route, " "); ok {
+			out[path] = append(out[path], e.Name)
+		}
+	}
+	return out
 }
 
 // Refit returns the step as it would be if w had been measured beside the same

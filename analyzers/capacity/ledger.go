@@ -56,7 +56,7 @@ type Ledger struct {
 	Inferred float64
 	// Guessed says that no footprints tell which endpoint a statement belongs
 	// to: time in the database was given to endpoints in proportion to their
-	// unexplained time.
+	// unexplained time, but for sessions that say whom they work for.
 	Guessed bool
 }
 
@@ -149,7 +149,7 @@ func (b *builder) sessions() {
 		all, ours := map[string]float64{}, map[string]float64{}
 		for _, r := range rows {
 			all[r.Application] += r.AAS
-			if b.requestShare(r.Statement) > explained {
+			if b.requestShare(r.Statement) > explained || b.named(r) != nil {
 				ours[r.Application] += r.AAS
 			}
 		}
@@ -159,7 +159,7 @@ func (b *builder) sessions() {
 	}
 	queued := b.queuedShare()
 	scale := b.undersampled()
-	running := map[string]float64{} // statement → AAS on a processor, parallel workers included
+	running := map[Key]float64{} // endpoint and statement → AAS on a processor, parallel workers included
 	var total float64
 	for _, r := range rows {
 		if f, ok := scale[r.Statement]; ok && r.State == active {
@@ -172,15 +172,22 @@ func (b *builder) sessions() {
 			b.back[key] += r.AAS
 			continue
 		}
+		named := b.named(r)
+		parts := named
+		if parts == nil {
+			parts = b.split(r.Statement)
+		}
 		if class == ClassCPU && r.WaitClass == "" {
-			running[r.Statement] += r.AAS
+			for endpoint, part := range parts {
+				running[Key{Class: ClassCPU, Endpoint: endpoint, Statement: r.Statement}] += r.AAS * part
+			}
 			total += r.AAS
 		}
 		if !client {
 			continue // its leader is the request
 		}
 		share := 1.0
-		if !b.ledger.Guessed {
+		if !b.ledger.Guessed && named == nil {
 			share = b.requestShare(r.Statement)
 			if share <= explained {
 				share = 1
@@ -190,7 +197,7 @@ func (b *builder) sessions() {
 			}
 		}
 		b.back[key] += r.AAS * (1 - share)
-		for endpoint, part := range b.split(r.Statement) {
+		for endpoint, part := range parts {
 			amount := r.AAS * share * part
 			if class == ClassIdleTx {
 				// The request is elsewhere: in the app, on the wire, at a
@@ -209,11 +216,8 @@ func (b *builder) sessions() {
 	}
 	// The cores that server processes used, by statement as it was seen running.
 	if total > 0 {
-		for _, statement := range sorted(running) {
-			aas := running[statement]
-			for endpoint, part := range b.split(statement) {
-				b.cpu[Key{Class: ClassCPU, Endpoint: endpoint, Statement: statement}] += b.step.CPU.Postgres * aas / total * part
-			}
+		for k, aas := range running {
+			b.cpu[k] += b.step.CPU.Postgres * aas / total
 		}
 	}
 }
@@ -263,6 +267,31 @@ func (b *builder) split(statement string) map[string]float64 {
 	}
 	for endpoint := range out {
 		out[endpoint] /= sum
+	}
+	return out
+}
+
+// named returns how a session's time is shared among the endpoints that it says it
+// works for; nil where it says nothing, or another name than any endpoint's. Those of
+// one route with several methods share it as they do the statement.
+func (b *builder) named(r evidence.Activity) map[string]float64 {
+	endpoints := b.step.SentFor(r.Sender)
+	if len(endpoints) == 0 {
+		return nil
+	}
+	all := b.split(r.Statement)
+	out := map[string]float64{}
+	var sum float64
+	for _, e := range endpoints {
+		out[e] = all[e]
+		sum += all[e]
+	}
+	for _, e := range endpoints {
+		if sum > 0 {
+			out[e] /= sum
+		} else {
+			out[e] = 1 / float64(len(endpoints))
+		}
 	}
 	return out
 }

@@ -88,8 +88,14 @@ type Step struct {
 	Workload Workload
 	Paths    []PathStep // in the order of the scenario, as far as somebody walked them
 
-	window evidence.Window // all measured windows of the step as one
+	window evidence.Window     // all measured windows of the step as one
+	routes map[string][]string // sender, as a statement's comment has it → endpoints
 }
+
+// SentFor returns the endpoints that a session works for whose statement says that
+// sender sent it (evidence.Activity): those of the same route, and method where it
+// names one.
+func (s *Step) SentFor(sender string) []string { return s.routes[sender] }
 
 // PathStep is one of the scenario's paths in one step: a sequence of requests
 // that users wait for as a whole.

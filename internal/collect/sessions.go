@@ -39,6 +39,10 @@ collector can tell which. On PostgreSQL 13, and wherever a statement has no id y
 fingerprint of its redacted text, unless the statements collector has met the
 same text with one id only. A parallel worker works on its leader's statement.
 
+Where statements carry comments that say who sends them (sqlcommenter, or those of
+Rails), the route, or controller and action, is noted and all else in them dropped. A
+comment at the end of a text longer than track_activity_query_size is not seen.
+
 Costs about 1 % of one core; where observing takes more than its share of the
 machine, samples are taken half as often. Needs the role pg_read_all_stats to see other users'
 sessions.`,
@@ -54,6 +58,9 @@ const sampleInterval = 50 * time.Millisecond
 // application that does something 20 times a second is not always caught at it.
 const jitter = 0.1
 
+// A comment behind the statement or before it travels without the statement; another
+// database may have another encoding. The patterns have no backslash:
+// standard_conforming_strings may be off.
 const activityColumns = `
 	pid,
 	coalesce(leader_pid, 0),
@@ -62,7 +69,12 @@ const activityColumns = `
 	coalesce(wait_event, ''),
 	coalesce(application_name, ''),
 	coalesce(backend_type, ''),
-	coalesce(extract(epoch from clock_timestamp() - xact_start), 0)::float8`
+	coalesce(extract(epoch from clock_timestamp() - xact_start), 0)::float8,
+	case
+		when datname = current_database() and query like '%*/%'
+		then coalesce(substring(query from '/[*]([^*]*)[*]/[[:space:];]*$'), substring(query from '^[[:space:]]*/[*]([^*]*)[*]/'), '')
+		else ''
+	end`
 
 // With query_id (14 and later), texts travel for statements without one only.
 const (
@@ -100,6 +112,7 @@ type sessions struct {
 	holders  string // the query for them
 	known    map[int64]string
 	texts    map[string]string // raw text → ID
+	senders  map[string]bool   // seen so far
 
 	stop context.CancelFunc
 	done sync.WaitGroup
@@ -130,7 +143,7 @@ func startSessions(ctx context.Context, t *Target, n Notes) (Running, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &sessions{link: l, hub: t.hub, notes: n, known: map[int64]string{}, texts: map[string]string{}, acc: newActivity(), new: map[string]evidence.Text{}}
+	s := &sessions{link: l, hub: t.hub, notes: n, known: map[int64]string{}, texts: map[string]string{}, senders: map[string]bool{}, acc: newActivity(), new: map[string]evidence.Text{}}
 	var ids, all, tracked bool
 	var user string
 	err = l.do(ctx, func(ctx context.Context, c *pgx.Conn) error {
@@ -244,9 +257,10 @@ func (s *sessions) read(ctx context.Context, c *pgx.Conn, where string, arg any)
 	var out []session
 	var r session
 	var id int64
-	var text string
-	_, err = pgx.ForEachRow(rows, []any{&r.pid, &r.leader, &r.State, &r.WaitClass, &r.WaitEvent, &r.Application, &r.Backend, &r.age, &id, &text}, func() error {
+	var comment, text string
+	_, err = pgx.ForEachRow(rows, []any{&r.pid, &r.leader, &r.State, &r.WaitClass, &r.WaitEvent, &r.Application, &r.Backend, &r.age, &comment, &id, &text}, func() error {
 		r.Statement = s.statement(id, text)
+		r.Sender = s.sender(comment)
 		out = append(out, r)
 		return nil
 	})
@@ -296,6 +310,25 @@ func (s *sessions) statement(id int64, text string) string {
 	s.mu.Lock()
 	s.new[name] = redacted
 	s.mu.Unlock()
+	return name
+}
+
+// maxSenders bounds what a window holds: an application has some hundred routes. One
+// that puts addresses there has any number, and those say nothing.
+const maxSenders = 500
+
+// sender returns who sends a statement, by its comment.
+func (s *sessions) sender(comment string) string {
+	if comment == "" {
+		return ""
+	}
+	name := evidence.Sender(comment)
+	if !s.senders[name] {
+		if len(s.senders) >= maxSenders {
+			return ""
+		}
+		s.senders[name] = true
+	}
 	return name
 }
 
@@ -352,7 +385,7 @@ func (s *sessions) Cut(ctx context.Context, w *evidence.Window) error {
 	}
 	slices.SortFunc(stats.Activity, func(a, b evidence.Activity) int {
 		return cmp.Or(cmp.Compare(b.AAS, a.AAS), cmp.Compare(a.Statement, b.Statement), cmp.Compare(a.State, b.State),
-			cmp.Compare(a.WaitEvent, b.WaitEvent), cmp.Compare(a.Backend, b.Backend), cmp.Compare(a.Application, b.Application))
+			cmp.Compare(a.WaitEvent, b.WaitEvent), cmp.Compare(a.Backend, b.Backend), cmp.Compare(a.Application, b.Application), cmp.Compare(a.Sender, b.Sender))
 	})
 	stats.Blockers = a.roots(s.resolve)
 	w.Sessions = stats

@@ -1,6 +1,7 @@
 package collect
 
 import (
+	"encoding/json"
 	"slices"
 	"strings"
 	"testing"
@@ -194,6 +195,38 @@ func TestSessionsParallelWorkers(t *testing.T) {
 	id := s.Activity[leader].Statement
 	if got := aas(s, func(a evidence.Activity) bool { return worker(a) && a.Statement == id }); !near(got, aas(s, worker), 0.1) {
 		t.Errorf("workers of statement %s: AAS %v of %v; %+v", id, got, aas(s, worker), s.Activity)
+	}
+}
+
+// Comments say which route a session works for; nothing else of them is kept.
+func TestSessionsSender(t *testing.T) {
+	t.Parallel() // waits more than it works
+	target := database(t)
+	r, n := start(t, Sessions, target)
+	for _, comment := range []string{
+		"select pg_sleep(600) /*db_driver='pg',route='%2Fcourses%2F%3Aid',traceparent='00-secret4711-01'*/",
+		"/*action='show',controller='courses'*/ select pg_sleep(600)",
+		"select pg_sleep(600) /* application:Shop,controller:courses,action:show */;",
+		"select /* route='%2Fin%2Fbetween' */ pg_sleep(600)",
+		"select pg_sleep(600), '*/' /* secret4711 */",
+		"select pg_sleep(600) -- " + strings.Repeat("long", 2000) + "\n/*route='%2Fcut'*/",
+		"select pg_sleep(600)",
+	} {
+		background(t, target, comment)
+	}
+	sleeping := func(a evidence.Activity) bool { return a.WaitEvent == "PgSleep" }
+	s := settled(t, r, "seven sleepers", func(s *evidence.SessionStats) bool { return near(aas(s, sleeping), 7, 0.01) })
+	for sender, want := range map[string]float64{"/courses/{}": 1, "courses#show": 2, "": 4} {
+		if got := aas(s, func(a evidence.Activity) bool { return sleeping(a) && a.Sender == sender }); !near(got, want, 0.01) {
+			t.Errorf("AAS of %q is %v, want %v: %+v", sender, got, want, s.Activity)
+		}
+	}
+	kept, err := json.Marshal([]any{s, n.texts})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(string(kept), "4711") {
+		t.Errorf("what a comment held was kept: %s", kept)
 	}
 }
 
