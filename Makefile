@@ -18,7 +18,7 @@ setup: ## install what is missing: PostgreSQL server binaries, Chromium for the 
 	@.ci/setup postgres chromium
 
 .PHONY: demo
-demo: ## watch an application break: private PostgreSQL, bundled app, a minute of users, the verdict
+demo: ## watch an application break, and hold the verdict to its word (two runs of a minute on a private PostgreSQL)
 	@.ci/setup postgres
 	@$(MAKE) --no-print-directory build
 	$(BIN) demo
