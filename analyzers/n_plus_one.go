@@ -105,7 +105,7 @@ func nPlusOneFinding(p *Pass, f evidence.Footprint, s evidence.FootprintStatemen
 		all, s.Calls, digits.Group(s.Calls*rate*60), rate)
 	var slope []Exhibit
 	var caveats []string
-	g := growthOf(f, s)
+	g := slopeOf(f, s)
 	switch {
 	case g == nil:
 		caveats = []string{"not confirmed: calls were counted on requests that were alone, whose lists were alike"}

@@ -17,9 +17,9 @@ const (
 	points = 3
 )
 
-// A growth is how the calls of a statement went with the rows of another one, from
+// A slope is how the calls of a statement went with the rows of another one, from
 // request to request of the isolation probe.
-type growth struct {
+type slope struct {
 	statement   string  // ID of the one with the rows
 	calls       float64 // for each row more
 	r           float64 // Pearson's; 0 where the calls were the same each time
@@ -27,14 +27,14 @@ type growth struct {
 }
 
 // proven says that the statement is sent for each row.
-func (g growth) proven() bool { return g.r >= straight && g.calls >= steep }
+func (g slope) proven() bool { return g.r >= straight && g.calls >= steep }
 
-// growthOf returns the statement whose rows the calls of s follow best. Different
+// slopeOf returns the statement whose rows the calls of s follow best. Different
 // users have lists of different length, so that a few requests tell a statement for
 // each row from one that is merely sent often. Nil where no list differed in length:
 // then the requests can't tell.
-func growthOf(f evidence.Footprint, s evidence.FootprintStatement) *growth {
-	var best *growth
+func slopeOf(f evidence.Footprint, s evidence.FootprintStatement) *slope {
+	var best *slope
 	for _, list := range f.Statements {
 		// A list is read by the same number of calls each time; what is not may be
 		// another statement for each of its rows.
@@ -60,16 +60,16 @@ func steady(each []evidence.Sent) bool {
 
 // line fits calls = a + slope·rows by least squares; not ok where the rows had too
 // few values.
-func line(list, calls []evidence.Sent) (growth, bool) {
+func line(list, calls []evidence.Sent) (slope, bool) {
 	rows := make([]float64, len(list))
 	for i, s := range list {
 		rows[i] = s.Rows
 	}
 	values := slices.Compact(slices.Sorted(slices.Values(rows)))
 	if len(values) < points {
-		return growth{}, false
+		return slope{}, false
 	}
-	g := growth{least: values[0], most: values[len(values)-1]}
+	g := slope{least: values[0], most: values[len(values)-1]}
 	n := float64(len(rows))
 	var mx, my float64
 	for i, x := range rows {

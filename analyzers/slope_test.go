@@ -35,7 +35,7 @@ func TestGrowth(t *testing.T) {
 		{"two sizes are no line", []float64{5, 10, 5, 10}, []float64{5, 10, 5, 10}, false, false, 0},
 		{"lists were alike", []float64{20, 20, 20, 20, 20}, []float64{12, 9, 14, 8, 11}, false, false, 0},
 	} {
-		g := growthOf(probed(tt.rows, tt.calls))
+		g := slopeOf(probed(tt.rows, tt.calls))
 		if (g != nil) != tt.seen {
 			t.Errorf("%s: %+v, want one: %v", tt.name, g, tt.seen)
 			continue

@@ -46,6 +46,9 @@ func measureReplay(ctx context.Context, at *site, m *mine.Model, truth *scenario
 			if err != nil {
 				return err
 			}
+			if kind := v.unanswered(); kind != "" {
+				return fmt.Errorf("the app failed at %g sessions/s: %d times %s", l.rate, v.Failed[kind], kind)
+			}
 			r.Users[i] = *v
 			web[i], r.Jobs[i], err = calls(ctx, dsn)
 			return err

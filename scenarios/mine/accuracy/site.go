@@ -7,6 +7,7 @@ import (
 	"io"
 	"maps"
 	"net/url"
+	"strings"
 	"sync"
 	"time"
 
@@ -125,6 +126,18 @@ type visits struct {
 // same reports whether as many came, sent as much and failed in the same ways.
 func (v *visits) same(o *visits) bool {
 	return v.Sessions == o.Sessions && v.Requests == o.Requests && maps.Equal(v.Failed, o.Failed)
+}
+
+// unanswered returns a kind of failure that is not the app's answer to who asked for
+// what, and "" where there is none: nobody knows which statements of such a request
+// were sent.
+func (v *visits) unanswered() string {
+	for _, kind := range sortedKeys(v.Failed) {
+		if !strings.HasPrefix(kind, "status 4") {
+			return kind
+		}
+	}
+	return ""
 }
 
 // A counter is an engine.Sink that counts.
