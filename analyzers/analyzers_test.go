@@ -45,11 +45,7 @@ func TestCases(t *testing.T) {
 
 func runCase(t *testing.T, a *analyzers.Analyzer, path string) (fired bool) {
 	t.Helper()
-	arc, err := txtar.ParseFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	run := readRun(t, path)
+	arc, run := readCase(t, path)
 	want := ""
 	for _, f := range arc.Files {
 		if f.Name == "findings" {
@@ -75,8 +71,8 @@ func runCase(t *testing.T, a *analyzers.Analyzer, path string) (fired bool) {
 	return len(found) > 0
 }
 
-// readRun returns the evidence of a case.
-func readRun(t *testing.T, path string) (run evidence.Run) {
+// readCase returns a case and its evidence.
+func readCase(t *testing.T, path string) (arc *txtar.Archive, run evidence.Run) {
 	t.Helper()
 	arc, err := txtar.ParseFile(path)
 	if err != nil {
@@ -90,7 +86,7 @@ func readRun(t *testing.T, path string) (run evidence.Run) {
 			t.Fatalf("%s: %v", path, err)
 		}
 	}
-	return run
+	return arc, run
 }
 
 func rewrite(t *testing.T, arc *txtar.Archive, path, got string) {
@@ -151,7 +147,7 @@ func TestDocs(t *testing.T) {
 // TestCallInTransaction: a call between BEGIN and COMMIT is two findings. Where the
 // request meets its objective with the call in it, only the transaction is one.
 func TestCallInTransaction(t *testing.T) {
-	run := readRun(t, filepath.Join("testdata", "idle-in-transaction", "a_call_before_commit.txtar"))
+	_, run := readCase(t, filepath.Join("testdata", "idle-in-transaction", "a_call_before_commit.txtar"))
 	call := func() bool {
 		m, err := capacity.Fit(&run)
 		if err != nil {

@@ -51,10 +51,7 @@ const (
 )
 
 func poolLeak(p *Pass) {
-	var waited float64
-	for _, c := range p.Window.Pools {
-		waited += c.Wait
-	}
+	waited := waitedForPools(p.Window)
 	for _, c := range p.Window.Pools {
 		l, ok := leakOf(p.Run, c)
 		if !ok {

@@ -55,10 +55,7 @@ const (
 )
 
 func smallPool(p *Pass) {
-	var waited float64
-	for _, c := range p.Window.Pools {
-		waited += c.Wait
-	}
+	waited := waitedForPools(p.Window)
 	for _, c := range p.Window.Pools {
 		if c.Max <= 0 || c.InUse < poolFull*c.Max || c.Acquires <= 0 {
 			continue
@@ -95,6 +92,15 @@ func smallPool(p *Pass) {
 			Remedy: &Remedy{Title: fmt.Sprintf("twice the connections for pool %s, and the same load again; or hold them shorter", c.Name)},
 		})
 	}
+}
+
+// waitedForPools returns the seconds that were waited for a connection, in all pools.
+func waitedForPools(w evidence.Window) float64 {
+	var sum float64
+	for _, c := range w.Pools {
+		sum += c.Wait
+	}
+	return sum
 }
 
 // holdOf returns for how long a connection is held: as the pool says, or by

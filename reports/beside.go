@@ -12,7 +12,11 @@ import (
 // the first run was judged by. Figures of a load that only one of the two had
 // are dashes for the other.
 func Beside(w io.Writer, before, after *Report) error {
-	a, b, err := documents(before, after)
+	a, err := printable(before)
+	if err != nil {
+		return err
+	}
+	b, err := printable(after)
 	if err != nil {
 		return err
 	}
@@ -44,18 +48,6 @@ func Beside(w io.Writer, before, after *Report) error {
 		})
 	}
 	return table(w, []column{{"", false, 60, true}, {"before", true, 0, false}, {"after", true, 0, false}}, rows)
-}
-
-func documents(before, after *Report) (a, b *document, err error) {
-	if a, err = newDocument(before); err != nil {
-		return nil, nil, err
-	}
-	if b, err = newDocument(after); err != nil {
-		return nil, nil, err
-	}
-	sanitize(a)
-	sanitize(b)
-	return a, b, nil
 }
 
 // level is what the system carries, in short.

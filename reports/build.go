@@ -16,8 +16,16 @@ import (
 // the first hundreds each holds less than a thousandth of the time.
 const maxStatements = 200
 
-// newDocument says the report as data. Texts in it are as they came; every
-// format but JSON prints the sanitized document.
+// printable is the document that every format but JSON prints: sanitized.
+func printable(r *Report) (*document, error) {
+	d, err := newDocument(r)
+	if err == nil {
+		sanitize(d)
+	}
+	return d, err
+}
+
+// newDocument says the report as data. Texts in it are as they came.
 func newDocument(r *Report) (*document, error) {
 	run, model := r.Run, r.Model
 	if run == nil {

@@ -32,21 +32,27 @@ func TestGolden(t *testing.T) {
 					got = strings.NewReplacer(pageCSS, "(page.css)", pageJS, "(page.js)", digest(pageCSS), "(css)", digest(pageJS), "(js)").Replace(got)
 					got = manuals.ReplaceAllString(got, "(manual)")
 				}
-				path := filepath.Join("testdata", name+"."+f.Name)
-				if *update {
-					if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-						t.Fatal(err)
-					}
-				}
-				want, err := os.ReadFile(path)
-				if err != nil {
-					t.Fatal(err)
-				}
-				if diff := cmp.Diff(string(want), got); diff != "" {
-					t.Errorf("%s differs (-want +got), go test ./reports -update rewrites it:\n%s", path, diff)
-				}
+				golden(t, name+"."+f.Name, got)
 			})
 		}
+	}
+}
+
+// golden compares with a file of testdata; -update writes it.
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s differs (-want +got), go test ./reports -update rewrites it:\n%s", path, diff)
 	}
 }
 

@@ -3,13 +3,9 @@ package reports
 import (
 	"bytes"
 	"io"
-	"os"
-	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
-
-	"github.com/google/go-cmp/cmp"
 
 	"github.com/scalecheck/scalecheck/analyzers/growth"
 )
@@ -69,20 +65,7 @@ func writeGrowth(t *testing.T, format string, g *growth.Growth) string {
 
 func TestGrowthGolden(t *testing.T) {
 	for format := range growthFormats {
-		got := writeGrowth(t, format, growing())
-		path := filepath.Join("testdata", "growth."+format)
-		if *update {
-			if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
-		want, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if diff := cmp.Diff(string(want), got); diff != "" {
-			t.Errorf("%s differs (-want +got), go test ./reports -update rewrites it:\n%s", path, diff)
-		}
+		golden(t, "growth."+format, writeGrowth(t, format, growing()))
 	}
 }
 

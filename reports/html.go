@@ -151,11 +151,10 @@ type view struct {
 }
 
 func writeHTML(w io.Writer, r *Report) error {
-	d, err := newDocument(r)
+	d, err := printable(r)
 	if err != nil {
 		return err
 	}
-	sanitize(d)
 	v := view{document: d, Matrix: newMatrix(d), Tables: newTableMatrix(d)}
 	if len(d.Steps) > 0 {
 		v.Latency, v.Throughput = latencyChart(d), throughputChart(d)

@@ -64,11 +64,10 @@ type junitFault struct {
 }
 
 func writeJUnit(w io.Writer, r *Report) error {
-	d, err := newDocument(r)
+	d, err := printable(r)
 	if err != nil {
 		return err
 	}
-	sanitize(d)
 	s := junitSuites{Name: "scalecheck " + d.Run.Scenario, Time: "0"}
 	if d.Run.Finished != nil {
 		s.Time = fmt.Sprintf("%.3f", d.Run.Finished.Sub(d.Run.Started).Seconds())

@@ -64,11 +64,10 @@ func AppendSummary(path string, r *Report) error {
 
 // markdown writes sections until limit is reached, the important ones first.
 func markdown(r *Report, limit int) (string, error) {
-	d, err := newDocument(r)
+	d, err := printable(r)
 	if err != nil {
 		return "", err
 	}
-	sanitize(d)
 	const dots = "\n_The rest is left out for its size; report.html and report.json have it._\n"
 	var out strings.Builder
 	for i, part := range []func(*md, *document){

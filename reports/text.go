@@ -41,11 +41,10 @@ func colors(w io.Writer) bool {
 
 // TextTo writes the text format, in colour or not whatever w is.
 func TextTo(w io.Writer, r *Report, color bool) error {
-	d, err := newDocument(r)
+	d, err := printable(r)
 	if err != nil {
 		return err
 	}
-	sanitize(d)
 	t := &text{w: w, color: color}
 	for _, part := range []func(*document){
 		t.verdict, t.why, t.remedy, t.others, t.steps, t.stations, t.endpoints, t.paths, t.statements, t.tables, t.surroundings, t.trust, t.next,
