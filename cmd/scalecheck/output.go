@@ -32,7 +32,7 @@ func (f *outputFlags) add(c *cobra.Command, formats string) {
 
 func (f *outputFlags) addFailOn(c *cobra.Command) {
 	c.Flags().StringSliceVar(&f.failOn, "fail-on", []string{string(reports.OnObjective), string(reports.OnBacklog)},
-		"what makes exit status 1: objective, backlog, finding, inconclusive")
+		"what makes exit status 1: objective, backlog (jobs that pile up, a pool that leaks), finding, inconclusive")
 }
 
 // check complains about unknown words.
