@@ -7,10 +7,14 @@ import (
 
 // Merge returns consecutive windows as one: counters added, averages weighted
 // by what they are averages over, levels taken from the last window. Phase,
-// step and offered load are the first one's. With no windows it is empty.
+// step and offered load are the first one's. With no windows it is empty; a single one
+// is returned as it is, with the same rows and histograms.
 func Merge(ws []Window) (Window, error) {
-	if len(ws) == 0 {
+	switch len(ws) {
+	case 0:
 		return Window{}, nil
+	case 1:
+		return ws[0], nil
 	}
 	out := Window{
 		Phase: ws[0].Phase, Step: ws[0].Step, Start: ws[0].Start,
@@ -42,6 +46,7 @@ func Merge(ws []Window) (Window, error) {
 		out.Groups = mergeRows(out.Groups, w.Groups, func(g Group) any { return g.Role }, addGroup)
 		out.Disks = mergeRows(out.Disks, weigh(w.Disks, share, func(d *Disk) *float64 { return &d.Queue }), func(d Disk) any { return d.Name }, addDisk)
 		out.Slices = append(out.Slices, w.Slices...)
+		out.Seconds = append(out.Seconds, w.Seconds...)
 		out.Holders = w.Holders
 		for _, c := range w.Caveats {
 			if !slices.Contains(out.Caveats, c) {

@@ -167,6 +167,14 @@ type Disk struct {
 	Queue     float64 `json:"queue"`                // average operations under way
 }
 
+// A Second is about a second of the load: what was under way, and whether there were
+// processors for it. A window's averages do not show bursts.
+type Second struct {
+	Length   scenarios.Seconds `json:"length"`
+	InFlight float64           `json:"in_flight"` // requests under way: mean of those at its start and at its end
+	Busy     float64           `json:"busy"`      // share of the machine's processors that was in use or taken by the hypervisor, 0…1
+}
+
 // A Slice is a few seconds of a window, for what shows only in how figures move
 // together: which endpoint sends a statement, bursts. It holds the statements
 // that count most; what is not in it is not zero but unknown.

@@ -45,7 +45,8 @@ type Window struct {
 	Holders []Holder     `json:"holders,omitempty"` // oldest first, as they stood at the end of the window
 	Groups  []Group      `json:"groups,omitempty"`
 	Disks   []Disk       `json:"disks,omitempty"`
-	Slices  []Slice      `json:"slices,omitempty"` // of a window that is long enough for two
+	Slices  []Slice      `json:"slices,omitempty"`  // of a window that is long enough for two
+	Seconds []Second     `json:"seconds,omitempty"` // of the load; none of a k6 script, which does not tell when requests begin
 
 	// Caveats say what in this window is not to be trusted: a counter that
 	// went backwards, samples that were missed.

@@ -26,6 +26,7 @@ import (
 	"github.com/scalecheck/scalecheck/evidence"
 	"github.com/scalecheck/scalecheck/internal/pg"
 	referenceapp "github.com/scalecheck/scalecheck/reference-app"
+	"github.com/scalecheck/scalecheck/scenarios"
 )
 
 // A session is a scalecheck that runs.
@@ -183,7 +184,8 @@ func (s *session) document() document {
 }
 
 // holds checks that the run file has at least so many windows under load, that
-// all of them hold requests, and how the run ended.
+// all of them hold requests, second by second where it is known when these began,
+// and how the run ended.
 func holds(t *testing.T, r *evidence.Run, windows int, reason string) {
 	t.Helper()
 	n := 0
@@ -197,6 +199,14 @@ func holds(t *testing.T, r *evidence.Run, windows int, reason string) {
 		}
 		if total.Requests == 0 {
 			t.Errorf("window %s of step %d holds no request", w.Phase, w.Step)
+		}
+		if script := r.Plan.Kind == scenarios.Script; script != (len(w.Seconds) == 0) {
+			t.Errorf("window %s of step %d of a %s has %d seconds", w.Phase, w.Step, r.Plan.Kind, len(w.Seconds))
+		}
+		for _, s := range w.Seconds {
+			if s.InFlight < 0 || s.Busy < 0 || s.Busy > 1 {
+				t.Errorf("window %s of step %d: a second with %+v", w.Phase, w.Step, s)
+			}
 		}
 		n++
 	}

@@ -179,6 +179,17 @@ func readHost() (hostStat, bool) {
 	return hostStat{busy: v(1) + v(2) + v(3) + v(6) + v(7), idle: v(4), iowait: v(5), steal: v(8)}, true
 }
 
+// since returns the share of all CPUs that was in use or taken by the hypervisor
+// since then; false where no time has passed.
+func (h hostStat) since(then hostStat) (float64, bool) {
+	used := h.busy + h.steal - then.busy - then.steal
+	idle := h.idle + h.iowait - then.idle - then.iowait
+	if used+idle <= 0 {
+		return 0, false
+	}
+	return min(1, max(0, used/(used+idle))), true
+}
+
 // bootTime returns when the machine was started.
 func bootTime() (time.Time, bool) {
 	b, err := readFile("/proc/stat")

@@ -102,6 +102,7 @@ type processes struct {
 	resolved   time.Time
 	looked     float64 // when, after the boot
 	host       hostStat
+	second     hostStat           // as it was at the last call of Busy
 	groups     map[string]float64 // control group → seconds throttled
 	limits     []*group
 	disks      []*device
@@ -150,6 +151,7 @@ func startProcesses(ctx context.Context, t *Target, n Notes) (Running, error) {
 	p.findGroups()
 	p.look(ctx)
 	p.begin()
+	p.second = p.host
 	looking, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	p.stop = cancel
 	p.wait.Go(func() { p.watch(looking) })
@@ -528,6 +530,19 @@ func (p *processes) throttled() map[string]float64 {
 		}
 	}
 	return out
+}
+
+// Busy implements watcher.
+func (p *processes) Busy() (float64, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now, ok := readHost()
+	if !ok {
+		return 0, false
+	}
+	last := p.second
+	p.second = now
+	return now.since(last)
 }
 
 func (p *processes) Cut(ctx context.Context, w *evidence.Window) error {

@@ -221,3 +221,36 @@ func BenchmarkProcessesLook(b *testing.B) {
 	}
 	b.ReportMetric(float64(len(p.tracked)), "processes")
 }
+
+func TestBusySince(t *testing.T) {
+	for _, tt := range []struct {
+		name      string
+		then, now hostStat
+		want      float64
+		ok        bool
+	}{
+		{"idle", hostStat{}, hostStat{idle: 2}, 0, true},
+		{"one of two", hostStat{busy: 5, idle: 5}, hostStat{busy: 6, idle: 6}, 0.5, true},
+		{"the hypervisor has it", hostStat{}, hostStat{busy: 1, steal: 1}, 1, true},
+		{"waiting for a disk is idle", hostStat{}, hostStat{busy: 1, iowait: 3}, 0.25, true},
+		{"no time has passed", hostStat{busy: 5, idle: 5}, hostStat{busy: 5, idle: 5}, 0, false},
+	} {
+		if got, ok := tt.now.since(tt.then); got != tt.want || ok != tt.ok {
+			t.Errorf("%s: %v, %v; want %v, %v", tt.name, got, ok, tt.want, tt.ok)
+		}
+	}
+}
+
+func TestBusy(t *testing.T) {
+	if _, ok := (&Set{}).Busy(); ok {
+		t.Error("a set without processes knows how busy they are")
+	}
+	s, _ := openSet(t, &Target{AppPIDs: []int{os.Getpid()}})
+	cmd, _ := child(t, "echo begun; "+burn)
+	if err := cmd.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	if busy, ok := s.Busy(); !ok || busy <= 0 || busy > 1 {
+		t.Errorf("while a shell worked, processors were busy for %v (%v)", busy, ok)
+	}
+}

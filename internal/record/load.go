@@ -169,6 +169,9 @@ func (c *conductor) cut(ctx context.Context, p part, steps int, total time.Durat
 				c.set.Slice(context.WithoutCancel(ctx), &cutting.out[len(cutting.out)-1])
 			}
 			c.elapsed += t.Length.Duration()
+			if s, ok := c.moment(t); ok {
+				w.Seconds = append(w.Seconds, s)
+			}
 			c.note(p, t, steps, total)
 			cause = c.lost(t)
 		}
@@ -189,6 +192,17 @@ func (c *conductor) cut(ctx context.Context, p part, steps int, total time.Durat
 		}
 	}
 	return more, cause
+}
+
+// moment returns what was under way in a tick that has just ended, and how busy the
+// processors were; false where one of them is not known.
+func (c *conductor) moment(t evidence.Tick) (evidence.Second, bool) {
+	began := c.underWay
+	c.underWay += t.Generator.Started - t.Generator.Completed
+	busy, ok := c.set.Busy()
+	return evidence.Second{
+		Length: t.Length, InFlight: float64(began+c.underWay) / 2, Busy: busy,
+	}, ok && t.Generator.Clock == evidence.IntendedStart
 }
 
 // setLength gives a window the length that it really had. Averages over it were

@@ -133,6 +133,7 @@ type conductor struct {
 
 	second           *evidence.Histogram // latencies of the last second, for Progress
 	requests, failed int64               // since the load began, for Progress
+	underWay         int64               // requests sent and not answered
 	alive            bool                // an answer has come
 	dead             int                 // seconds without one since
 	before           time.Duration       // that the generator ran without a request
