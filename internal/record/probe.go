@@ -34,7 +34,7 @@ func (c *conductor) probe(ctx context.Context) error {
 		return c.missing(c.NoProbe)
 	}
 	deadline := time.Now().Add(probeTime)
-	background := c.background()
+	background, blank := c.background(), c.blank(ctx)
 	var prints []evidence.Footprint
 	for _, endpoint := range c.Prober.Endpoints() {
 		if m := c.Prober.Method(endpoint); m != http.MethodGet && !c.Writes {
@@ -50,7 +50,7 @@ func (c *conductor) probe(ctx context.Context) error {
 			continue
 		}
 		c.tell(Progress{Phase: "probe", Detail: endpoint})
-		f, err := c.probeOne(ctx, endpoint, background)
+		f, err := c.probeOne(ctx, endpoint, background, blank)
 		if ctx.Err() != nil {
 			return interrupted(ctx)
 		}
@@ -75,7 +75,7 @@ func (c *conductor) missing(reason string) error {
 	return nil
 }
 
-func (c *conductor) probeOne(ctx context.Context, endpoint string, background evidence.Window) (evidence.Footprint, error) {
+func (c *conductor) probeOne(ctx context.Context, endpoint string, background, blank evidence.Window) (evidence.Footprint, error) {
 	f := evidence.Footprint{Endpoint: endpoint}
 	var ws []evidence.Window
 	for i := range warmUps + alone {
@@ -108,7 +108,25 @@ func (c *conductor) probeOne(ctx context.Context, endpoint string, background ev
 	if f.Failed == f.Requests {
 		return f, fmt.Errorf("all of its requests failed")
 	}
-	return f, footprint(&f, ws, background)
+	return f, footprint(&f, ws, background, blank)
+}
+
+// blank is what looking costs: as many windows as an endpoint's, in which nothing is
+// sent. The app answers for its metrics, and the server for its statistics, in each.
+func (c *conductor) blank(ctx context.Context) evidence.Window {
+	var ws []evidence.Window
+	for range alone {
+		c.set.Cut(ctx, &evidence.Window{})
+		start := time.Now()
+		var one evidence.Window
+		c.set.Cut(ctx, &one)
+		ws = append(ws, evidence.Window{Length: scenarios.Seconds(time.Since(start).Seconds()), Processes: one.Processes})
+	}
+	w, err := evidence.Merge(ws)
+	if err != nil { // of histograms, which these have not
+		return evidence.Window{}
+	}
+	return w
 }
 
 // background is what the system did by itself.
@@ -124,7 +142,7 @@ func (c *conductor) background() evidence.Window {
 // footprint turns what happened while the endpoint was alone into figures for
 // one request, less what would have happened anyway. What followed only a few of
 // the requests was not theirs: jobs of earlier requests end in their own time.
-func footprint(f *evidence.Footprint, ws []evidence.Window, background evidence.Window) error {
+func footprint(f *evidence.Footprint, ws []evidence.Window, background, blank evidence.Window) error {
 	w, err := evidence.Merge(ws)
 	if err != nil {
 		return err
@@ -170,8 +188,8 @@ func footprint(f *evidence.Footprint, ws []evidence.Window, background evidence.
 			})
 		}
 	}
-	f.AppCPU = used(w, background, idle, evidence.App) / n
-	f.ServerCPU = used(w, background, idle, evidence.Postgres) / n
+	f.AppCPU = used(w, background, blank, evidence.App) / n
+	f.ServerCPU = used(w, background, blank, evidence.Postgres) / n
 	return nil
 }
 
@@ -211,17 +229,20 @@ func called(ws []evidence.Window, dependency string) int {
 	return n
 }
 
-func used(w, background evidence.Window, idle float64, role string) float64 {
-	var run float64
-	for _, p := range w.Processes {
-		if p.Role == role {
-			run += p.Run
+// used returns the seconds on a processor of a role, less those that looking took and
+// those of what would have gone on meanwhile.
+func used(w, background, blank evidence.Window, role string) float64 {
+	run := func(w evidence.Window) (sum float64) {
+		for _, p := range w.Processes {
+			if p.Role == role {
+				sum += p.Run
+			}
 		}
+		return sum
 	}
-	for _, p := range background.Processes {
-		if p.Role == role {
-			run -= p.Run * idle
-		}
+	more := run(w) - run(blank)
+	if background.Length > 0 {
+		more -= run(background) * float64((w.Length-blank.Length)/background.Length)
 	}
-	return max(0, run)
+	return max(0, more)
 }

@@ -2,6 +2,7 @@ package record
 
 import (
 	"context"
+	"math"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -105,6 +106,32 @@ func TestProbe(t *testing.T) {
 	}
 	if !slices.ContainsFunc(run.Missing[evidence.Footprints], func(s string) bool { return strings.Contains(s, "POST /items") }) {
 		t.Errorf("missing: %q, want why POST /items was not probed", run.Missing[evidence.Footprints])
+	}
+}
+
+// What looking costs, and what goes on by itself, is no request's.
+func TestUsed(t *testing.T) {
+	took := func(length, run float64) evidence.Window {
+		return evidence.Window{Length: scenarios.Seconds(length), Processes: []evidence.Process{
+			{Role: evidence.App, Run: run}, {Role: evidence.Postgres, Name: "client backend", Run: 100},
+		}}
+	}
+	background := took(3, 0.3) // a tenth of a processor
+	for _, tt := range []struct {
+		name          string
+		w, blank      evidence.Window
+		none, further float64
+	}{
+		{"five requests", took(1.5, 0.35), took(0.5, 0.05), 0.30, 0.20},
+		{"requests that need nothing", took(1.5, 0.15), took(0.5, 0.05), 0.10, 0},
+		{"not looked at", took(1.5, 0.35), evidence.Window{}, 0.35, 0.20},
+	} {
+		if got := used(tt.w, evidence.Window{}, tt.blank, evidence.App); math.Abs(got-tt.none) > 1e-9 {
+			t.Errorf("%s: %v s without a background, want %v", tt.name, got, tt.none)
+		}
+		if got := used(tt.w, background, tt.blank, evidence.App); math.Abs(got-tt.further) > 1e-9 {
+			t.Errorf("%s: %v s beside a background, want %v", tt.name, got, tt.further)
+		}
 	}
 }
 
