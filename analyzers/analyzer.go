@@ -28,17 +28,23 @@ type Pass struct {
 	Window evidence.Window // all measured windows of that step as one
 	Report func(Finding)
 
-	found  []Finding // by the analyzers before this one
-	tokens map[string][]string
+	found []Finding // by the analyzers before this one
+	kept  *kept
 }
 
-// words returns the tokens of a statement's text. They are kept: analyzers ask
-// for the same texts again, and all of them for each resample.
+// kept is what was read from the run once: analyzers ask for the same again, and
+// all of them for each resample.
+type kept struct {
+	tokens map[string][]string // of a statement's text
+	pulse  *pulse              // nil until somebody has asked
+}
+
+// words returns the tokens of a statement's text.
 func (p *Pass) words(id string) []string {
-	ts, ok := p.tokens[id]
+	ts, ok := p.kept.tokens[id]
 	if !ok {
 		ts = words(p.Run.Text(id))
-		p.tokens[id] = ts
+		p.kept.tokens[id] = ts
 	}
 	return ts
 }
@@ -85,6 +91,9 @@ type Finding struct {
 	// Fails says that the system falls short because of it although every
 	// request is within its objective.
 	Fails bool
+	// Alone says that it keeps its endpoint from an objective all by itself. It is
+	// worth a line however little that endpoint counts among the others.
+	Alone bool
 
 	Exhibits []Exhibit // figures that speak for it
 	// Against holds the figures that speak against it, or bound what it can

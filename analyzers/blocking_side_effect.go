@@ -96,7 +96,7 @@ func blockingSideEffect(p *Pass) {
 			Bound:   capacity.External,
 			Subject: Subject{Kind: Dependency, Name: c.Dependency, Endpoint: endpoint, Detail: detail},
 			Message: message,
-			Load:    blame.Load, Share: blame.Share,
+			Load:    blame.Load, Share: blame.Share, Alone: p.exceeds(endpoint, per*mean),
 			Exhibits: []Exhibit{
 				{"calls in one request", per, "", "isolation probe"},
 				{"mean time of a call", mean, "s", "client metrics"},
@@ -110,6 +110,14 @@ func blockingSideEffect(p *Pass) {
 			Caveats: caveats,
 		})
 	}
+}
+
+// exceeds reports whether an endpoint misses an objective that allows its requests
+// less than that many seconds.
+func (p *Pass) exceeds(endpoint string, seconds float64) bool {
+	return slices.ContainsFunc(p.Step.Verdicts, func(j capacity.Judgement) bool {
+		return j.Endpoint == endpoint && j.Status == capacity.Missed && j.Objective.Quantile > 0 && seconds > j.Limit
+	})
 }
 
 // outsideIsEnough reports whether the calls do harm only by the connections that

@@ -26,7 +26,7 @@ const resamples = 200
 // finding that only just fires is as unsure as it is. Latencies stay: which
 // endpoints miss their objectives has been judged before. The same run gives the
 // same shares.
-func bootstrap(r *evidence.Run, m *capacity.Model, w evidence.Window, as []*Analyzer, found []Finding, tokens map[string][]string) []float64 {
+func bootstrap(r *evidence.Run, m *capacity.Model, w evidence.Window, as []*Analyzer, found []Finding, k *kept) []float64 {
 	stable := make([]float64, len(found))
 	if len(found) == 0 {
 		return stable
@@ -36,7 +36,7 @@ func bootstrap(r *evidence.Run, m *capacity.Model, w evidence.Window, as []*Anal
 	for range resamples {
 		drawn := s.draw(random)
 		step := m.Step().Refit(r, drawn)
-		again, _ := findings(r, m, step, drawn, as, tokens)
+		again, _ := findings(r, m, step, drawn, as, k)
 		for i, f := range found {
 			if slices.ContainsFunc(again[:min(i+1, len(again))], f.same) {
 				stable[i]++

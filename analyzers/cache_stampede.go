@@ -2,6 +2,7 @@ package analyzers
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/scalecheck/scalecheck/evidence"
 )
@@ -49,7 +50,7 @@ func cacheStampede(p *Pass) {
 		if p.Run.Texts[s.ID].Kind != "SELECT" {
 			continue
 		}
-		b, ok := burstsOf(p.Run, s.ID)
+		b, ok := p.burstsOf(s.ID)
 		if !ok {
 			continue
 		}
@@ -76,47 +77,69 @@ type bursts struct {
 // is looked at must be shorter than what it should show.
 const longSlice = 8
 
-// slicesOf returns the slices of the window; a window too short to have any is one.
-// A statement that is missing from a slice was among the least there: next to none.
-func slicesOf(w evidence.Window) []evidence.Slice {
-	if len(w.Slices) > 0 {
-		return w.Slices
+// A pulse is how often each statement was called in each slice of the load.
+type pulse struct {
+	begins []float64 // of the slices, in seconds since the load began
+	slice  float64   // the longest
+	calls  map[string][]float64
+}
+
+// pulse returns the slices of the load; a window too short to have any is one. A
+// statement that is missing from a slice was among the least there: next to none.
+func (p *Pass) pulse() *pulse {
+	if p.kept.pulse != nil {
+		return p.kept.pulse
 	}
+	var all []evidence.Slice
+	for _, w := range p.Run.Windows {
+		switch {
+		case w.Phase != evidence.Measure && w.Phase != evidence.Settle:
+		case len(w.Slices) > 0:
+			all = append(all, w.Slices...)
+		default:
+			all = append(all, wholeOf(w))
+		}
+	}
+	out := &pulse{calls: map[string][]float64{}}
+	var at float64
+	for i, sl := range all {
+		out.begins = append(out.begins, at)
+		at += float64(sl.Length)
+		out.slice = max(out.slice, float64(sl.Length))
+		for _, s := range sl.Statements {
+			if out.calls[s.ID] == nil {
+				out.calls[s.ID] = make([]float64, len(all))
+			}
+			out.calls[s.ID][i] += s.Calls
+		}
+	}
+	p.kept.pulse = out
+	return out
+}
+
+// wholeOf returns the window as one slice.
+func wholeOf(w evidence.Window) evidence.Slice {
 	whole := evidence.Slice{Start: w.Start, Length: w.Length}
 	for _, s := range w.Statements {
 		if !s.Nested {
 			whole.Statements = append(whole.Statements, evidence.SliceStatement{ID: s.ID, Calls: s.Calls})
 		}
 	}
-	return []evidence.Slice{whole}
+	return whole
 }
 
 // burstsOf finds a statement's bursts in the slices of the load: calls in some
 // slices, hardly any in those between, and about the same time from one to the
 // next.
-func burstsOf(r *evidence.Run, id string) (bursts, bool) {
-	var begins []float64 // seconds since the load began
-	var b bursts
-	var peak, total, at float64
-	var series []float64
-	for _, w := range r.Windows {
-		if w.Phase != evidence.Measure && w.Phase != evidence.Settle {
-			continue
-		}
-		for _, sl := range slicesOf(w) {
-			var calls float64
-			for _, s := range sl.Statements {
-				if s.ID == id {
-					calls += s.Calls
-				}
-			}
-			series = append(series, calls)
-			peak = max(peak, calls)
-			begins = append(begins, at)
-			at += float64(sl.Length)
-			b.slice = max(b.slice, float64(sl.Length))
-		}
+func (p *Pass) burstsOf(id string) (bursts, bool) {
+	all := p.pulse()
+	series, begins := all.calls[id], all.begins
+	b := bursts{slice: all.slice}
+	if len(series) == 0 {
+		return b, false
 	}
+	var total float64
+	peak := slices.Max(series)
 	if b.slice > longSlice {
 		return b, false // bursts would be lost in it
 	}

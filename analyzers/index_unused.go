@@ -128,9 +128,9 @@ func unusedFinding(p *Pass, s scan) (Finding, bool) {
 		f.Remedy = &Remedy{Title: "plan_cache_mode = auto, or the index's condition written into the statement"}
 	case !served(s.table, s.cols):
 		return f, false
-	case stale(s.io):
+	case s.io.Changed > staleness*s.rows():
 		f.Message = fmt.Sprintf("%s: %s of its %s rows came or changed after the last ANALYZE, and the planner does not know them",
-			read, digits.Group(min(s.io.Changed, s.io.LiveRows)), digits.Group(s.io.LiveRows))
+			read, digits.Group(min(s.io.Changed, s.rows())), digits.Group(s.rows()))
 		f.Exhibits = append([]Exhibit{{"rows changed since the last ANALYZE", s.io.Changed, "rows", "pg_stat_user_tables"}}, f.Exhibits...)
 		f.Remedy = &Remedy{Title: "analyze " + table + ", and let autovacuum do so", SQL: "ANALYZE " + quoted(s.table.Schema, s.table.Name) + ";"}
 		if aggregates(s.text) {
@@ -151,8 +151,4 @@ func unusedFinding(p *Pass, s scan) (Finding, bool) {
 func forcedGeneric(p *Pass, s scan) bool {
 	return p.Run.Environment.Settings["plan_cache_mode"] == "force_generic_plan" && !served(s.table, s.cols) &&
 		slices.ContainsFunc(s.table.Indexes, func(ix evidence.Index) bool { return ix.Valid && ix.Partial && begins(ix, s.cols) })
-}
-
-func stale(io evidence.TableIO) bool {
-	return io.Changed > staleness*io.LiveRows && io.LiveRows > 0
 }

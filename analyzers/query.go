@@ -90,10 +90,11 @@ func (p *Pass) scans() iter.Seq[scan] {
 				if io == nil || (s.Hit+s.Read)/s.Calls < wholeTable*t.Pages || io.SeqScans < wholeTable*s.Calls {
 					continue
 				}
-				if s.Rows/s.Calls > selective*t.Rows {
+				sc := scan{s, t, *io, text, columnsOf(text, t)}
+				if s.Rows/s.Calls > selective*sc.rows() {
 					continue
 				}
-				if !yield(scan{s, t, *io, text, columnsOf(text, t)}) {
+				if !yield(sc) {
 					return
 				}
 			}
@@ -101,9 +102,14 @@ func (p *Pass) scans() iter.Seq[scan] {
 	}
 }
 
+// rows is how many rows the table has. The planner's estimate is from the last VACUUM
+// or ANALYZE, and was perhaps never made; the counted number begins at zero when
+// statistics are reset, and in a copy of the database.
+func (s scan) rows() float64 { return max(s.table.Rows, s.table.Live, s.io.LiveRows) }
+
 // rowsRead is how many rows of the table one call reads, at most. Parallel
 // workers count a scan each; other statements may scan the table too.
-func (s scan) rowsRead() float64 { return min(s.table.Rows, s.io.SeqRows/s.Calls) }
+func (s scan) rowsRead() float64 { return min(s.rows(), s.io.SeqRows/s.Calls) }
 
 func (s scan) exhibits() []Exhibit {
 	return []Exhibit{

@@ -38,37 +38,32 @@ const (
 	// chatty: twenty statements of their own are a page that asks for each of its
 	// parts; a page that is put together in one place needs about ten.
 	chatty = 20
-	// onTheWay: the part of the lonely request's time that neither the database nor
-	// the app's processors nor a dependency account for.
+	// onTheWay: the part of the lonely request's time that its trips take.
 	onTheWay = 0.5
 )
 
 func roundTrips(p *Pass) {
+	each := capacity.RoundTrip(p.Run.Footprints)
 	for _, f := range p.Run.Footprints {
-		var trips, repeated float64
+		var repeated float64
 		for _, s := range f.Statements {
-			trips += s.Calls
 			repeated = max(repeated, s.Calls)
 		}
-		busy := f.DBSeconds + f.AppCPU
-		for _, c := range f.Calls {
-			busy += c.Seconds
-		}
-		way := f.Seconds - busy
+		trips, _ := capacity.Trips(f)
+		way := trips * each
 		// One statement again and again is another finding: NPlusOne.
 		if trips < chatty || repeated >= trips/2 || way < onTheWay*f.Seconds {
 			continue
 		}
-		// On a machine whose processors are full, waiting for one looks the same.
 		claim := func(k capacity.Key) float64 {
-			return is(k.Endpoint == f.Endpoint && k.Statement == "" && (k.Class == capacity.ClassOther || k.Class == capacity.ClassNetwork))
+			return is(k.Endpoint == f.Endpoint && k.Statement == "" && k.Class == capacity.ClassNetwork)
 		}
 		blame := p.Step.Blame(claim)
 		p.Report(Finding{
 			Bound:   capacity.Network,
 			Subject: Subject{Kind: Endpoint, Name: f.Endpoint, Endpoint: f.Endpoint},
 			Message: fmt.Sprintf("one request sends %.0f statements, one after the other, and is on the way for %.0f of its %.0f ms: %.1f ms each",
-				trips, 1e3*way, 1e3*f.Seconds, 1e3*way/trips),
+				trips, 1e3*way, 1e3*f.Seconds, 1e3*each),
 			Load: blame.Load, Share: blame.Share,
 			Exhibits: []Exhibit{
 				{"statements in one request", trips, "", "isolation probe"},
@@ -77,7 +72,7 @@ func roundTrips(p *Pass) {
 				{"of it on the app's processors", f.AppCPU, "s", "schedstat"},
 			},
 			Remedy:  &Remedy{Title: "fewer, larger statements; independent ones in one batch; application and database in one zone"},
-			Caveats: []string{"time on the way is what is left when the database's and the application's are taken off"},
+			Caveats: []string{"a trip is taken to be as long as the endpoint that is away least leaves for each of its statements"},
 		})
 	}
 }

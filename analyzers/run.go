@@ -59,7 +59,8 @@ func (a *Analyzer) Title() string {
 }
 
 // minShare: what holds up less than one slow request in twenty is not worth a
-// line: removing it would not be seen in any percentile that people promise.
+// line: removing it would not be seen in any percentile that people promise. Two
+// kinds are, see Finding.Fails and Finding.Alone.
 const minShare = 0.05
 
 // Run runs the analyzers and returns their findings, heaviest first, and those
@@ -69,13 +70,10 @@ func Run(r *evidence.Run, m *capacity.Model, as []*Analyzer) ([]Finding, []Skip,
 	if step == nil {
 		return nil, skipAll(as, "no load was measured"), nil
 	}
-	window, err := evidence.Merge(capacity.Groups(r)[m.Judged])
-	if err != nil {
-		return nil, nil, fmt.Errorf("judged step: %w", err)
-	}
-	tokens := map[string][]string{}
-	found, skipped := findings(r, m, step, window, as, tokens)
-	stable := bootstrap(r, m, window, as, found, tokens)
+	window := step.Window()
+	k := &kept{tokens: map[string][]string{}}
+	found, skipped := findings(r, m, step, window, as, k)
+	stable := bootstrap(r, m, window, as, found, k)
 	for i := range found {
 		found[i].Rival = rival(step, found, i)
 		found[i].Confidence = confidence(step, found[i], stable[i])
@@ -87,16 +85,16 @@ func Run(r *evidence.Run, m *capacity.Model, as []*Analyzer) ([]Finding, []Skip,
 }
 
 // findings returns what the analyzers find in a step, heaviest first.
-func findings(r *evidence.Run, m *capacity.Model, step *capacity.Step, window evidence.Window, as []*Analyzer, tokens map[string][]string) (found []Finding, skipped []Skip) {
+func findings(r *evidence.Run, m *capacity.Model, step *capacity.Step, window evidence.Window, as []*Analyzer, k *kept) (found []Finding, skipped []Skip) {
 	for _, a := range as {
 		if reason := lacks(r, a.Needs); reason != "" {
 			skipped = append(skipped, Skip{a.Name, reason})
 			continue
 		}
-		pass := &Pass{Run: r, Model: m, Step: step, Window: window, found: found, tokens: tokens}
+		pass := &Pass{Run: r, Model: m, Step: step, Window: window, found: found, kept: k}
 		pass.Report = func(f Finding) {
 			f.Cause = a.Name
-			if f.Share >= minShare || f.Fails {
+			if f.Share >= minShare || f.Fails || f.Alone {
 				found = append(found, f)
 			}
 		}

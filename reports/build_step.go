@@ -33,6 +33,9 @@ func (d *document) judged(run *evidence.Run, step *capacity.Step, w *evidence.Wi
 	g.CPU, g.Lag, g.Dropped = doc.CPU.Generator, doc.Lag, doc.Dropped
 	g.Started, g.Completed, g.Clock = w.Generator.Started, w.Generator.Completed, w.Generator.Clock
 
+	if spent := step.Window(); spent.Length > 0 { // a model made by hand has none
+		w = &spent
+	}
 	d.Statements = statements(run, step, w)
 	d.Endpoints = endpoints(run, step, d.Statements)
 	d.StatementsTotal = len(d.Statements)

@@ -24,10 +24,21 @@ func Fit(r *evidence.Run) (*Model, error) {
 		if err != nil {
 			return nil, fmt.Errorf("step %d: %w", i, err)
 		}
+		if err := s.widen(r, ws); err != nil {
+			return nil, fmt.Errorf("step %d: %w", i, err)
+		}
 		s.Index = i
 		m.Steps = append(m.Steps, *s)
 	}
 	m.judge()
+	if s := m.Step(); s != nil {
+		m.Caveats = append(m.Caveats, s.caveats...)
+	}
+	for i := range m.Steps {
+		if i != m.Judged {
+			m.Steps[i].Ledger = nil
+		}
+	}
 	m.capacity()
 	m.knee(r)
 	m.Gates = gates(r, m)
@@ -90,7 +101,7 @@ func Groups(r *evidence.Run) [][]evidence.Window {
 }
 
 func fitStep(r *evidence.Run, w evidence.Window) (*Step, error) {
-	s := &Step{Users: w.Users, Rate: w.Rate, Seconds: w.Length, window: w, Workload: fitWorkload(r.Plan, w)}
+	s := &Step{Users: w.Users, Rate: w.Rate, Seconds: w.Length, window: w, spent: w, Workload: fitWorkload(r.Plan, w)}
 	if r.Plan.Kind == scenarios.Script {
 		s.Users = w.Generator.ActiveUsers
 	}

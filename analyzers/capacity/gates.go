@@ -11,7 +11,7 @@ import (
 // gate looks at the steps up to the judged one: what the tool did far beyond
 // the objectives says nothing about them.
 func gates(r *evidence.Run, m *Model) []Gate {
-	out := []Gate{duration(m), samples(m), generator(m), host(m), workload(r, m), statistics(r, m)}
+	out := []Gate{duration(m), samples(m), generator(m), host(m), workload(r, m), statistics(m)}
 	return out
 }
 
@@ -101,18 +101,17 @@ func host(m *Model) Gate {
 // minSampled share of the planned looks at pg_stat_activity.
 const minSampled = 0.8
 
-func statistics(r *evidence.Run, m *Model) Gate {
+func statistics(m *Model) Gate {
 	if m.Step() == nil {
 		return pass("statistics")
 	}
-	for _, w := range Groups(r)[m.Judged] {
-		if s := w.Sessions; s != nil && s.Planned > 0 && float64(s.Samples) < minSampled*float64(s.Planned) {
-			return fail("statistics", "only %d of %d looks at pg_stat_activity succeeded in step %d", s.Samples, s.Planned, m.Judged+1)
-		}
-		for _, c := range w.Caveats {
-			if strings.HasPrefix(c, evidence.StatisticsBroken) {
-				return fail("statistics", "%s", c)
-			}
+	w := m.Step().Window()
+	if s := w.Sessions; s != nil && s.Planned > 0 && float64(s.Samples) < minSampled*float64(s.Planned) {
+		return fail("statistics", "only %d of %d looks at pg_stat_activity succeeded in step %d", s.Samples, s.Planned, m.Judged+1)
+	}
+	for _, c := range w.Caveats {
+		if strings.HasPrefix(c, evidence.StatisticsBroken) {
+			return fail("statistics", "%s", c)
 		}
 	}
 	return pass("statistics")

@@ -20,7 +20,7 @@ const (
 	ClassCommit   Class = "commit"   // waiting for the log to be flushed
 	ClassLock     Class = "lock"     // waiting for a row, a table or an advisory lock
 	ClassLatch    Class = "latch"    // waiting for a lightweight lock inside PostgreSQL
-	ClassNetwork  Class = "network"  // sending the result to the client
+	ClassNetwork  Class = "network"  // on the way between app and database: results being sent, round trips
 	ClassPool     Class = "pool"     // waiting for a connection
 	ClassExternal Class = "external" // waiting for a dependency
 	ClassSleep    Class = "sleep"    // asleep on purpose (pg_sleep, a delay)
@@ -51,8 +51,9 @@ type Ledger struct {
 	Background []Entry // sessions in the database, and calls, that no request waits for
 	// Inferred is the part of ClassQueue in Time that no counter showed: threads
 	// that wait for a processor are seen, requests that wait for a thread inside
-	// the app's runtime are not. Where processors are short (CPUUse.Saturated), what
-	// is otherwise unattributed is counted as such.
+	// the app's runtime are not. Of what is otherwise unattributed the part that
+	// was under way while processors were short is counted as such: all where they
+	// were short on average (CPUUse.Saturated), else by evidence.Window.Seconds.
 	Inferred float64
 	// Guessed says that no footprints tell which endpoint a statement belongs
 	// to: time in the database was given to endpoints in proportion to their
@@ -99,6 +100,7 @@ func buildLedger(r *evidence.Run, w evidence.Window, s *Step) *Ledger {
 	b.dependencies()
 	b.trim()
 	b.pools()
+	b.trips()
 	b.queue()
 	b.rest()
 	b.ledger.Time = entries(b.time)
@@ -499,11 +501,30 @@ func (b *builder) pools() {
 // the answer.
 func (b *builder) queue() {
 	b.spread(ClassQueue, b.step.CPU.AppQueue+b.step.CPU.GeneratorQueue)
+	short := shortOfCPU(b.window.Seconds)
 	if b.step.CPU.Saturated() {
-		_, rest := b.unexplained()
-		b.ledger.Inferred = rest
-		b.spread(ClassQueue, rest)
+		short = 1
 	}
+	_, rest := b.unexplained()
+	b.ledger.Inferred = rest * short
+	b.spread(ClassQueue, rest*short)
+}
+
+// shortOfCPU returns the share of the requests under way that were so in seconds
+// without a processor to spare.
+func shortOfCPU(seconds []evidence.Second) float64 {
+	var short, all float64
+	for _, s := range seconds {
+		n := s.InFlight * float64(s.Length)
+		all += n
+		if s.Busy >= saturated {
+			short += n
+		}
+	}
+	if all == 0 {
+		return 0
+	}
+	return short / all
 }
 
 func (b *builder) rest() {

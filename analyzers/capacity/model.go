@@ -81,16 +81,22 @@ type Step struct {
 	Stations     []Station // heaviest first; their loads and Unattributed add up to InFlight
 	Unattributed float64   // requests in flight that nothing measured
 	Coverage     float64   // 1 − Unattributed ÷ InFlight
-	Ledger       *Ledger   // what the stations are made of
+	Ledger       *Ledger   // what the stations are made of; of the judged step only, for it may be large
 
 	CPU CPUUse
 
 	Workload Workload
 	Paths    []PathStep // in the order of the scenario, as far as somebody walked them
 
-	window evidence.Window     // all measured windows of the step as one
-	routes map[string][]string // sender, as a statement's comment has it → endpoints
+	window  evidence.Window // all measured windows of the step as one
+	spent   evidence.Window // see Window
+	caveats []string
+	routes  map[string][]string // sender, as a statement's comment has it → endpoints
 }
+
+// Window returns the step's measured windows as one, in which its requests spent
+// their time; with the settling before them where much of it was spent there.
+func (s *Step) Window() evidence.Window { return s.spent }
 
 // SentFor returns the endpoints that a session works for whose statement says that
 // sender sent it (evidence.Activity): those of the same route, and method where it
