@@ -152,14 +152,13 @@ func (h *Histogram) UnmarshalJSON(b []byte) error {
 	if err != nil {
 		return fmt.Errorf("decode histogram: %w", err)
 	}
-	if d.LowestTrackableValue() == lowest && d.SignificantFigures() == digits && d.Max() <= highest {
-		*h = Histogram{h: d, trimmed: true}
-		return nil
+	if d.Max() > highest {
+		return fmt.Errorf("decode histogram: a value of %d is out of range", d.Max())
 	}
-	full := NewHistogram()
-	if dropped := full.h.Merge(d); dropped > 0 {
+	trimmed := hdrhistogram.New(lowest, max(d.Max(), 2*lowest), digits)
+	if dropped := trimmed.Merge(d); dropped > 0 {
 		return fmt.Errorf("decode histogram: %d values out of range", dropped)
 	}
-	*h = *full
+	*h = Histogram{h: trimmed, trimmed: true}
 	return nil
 }

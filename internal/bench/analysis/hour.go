@@ -17,10 +17,11 @@ const (
 	settle     = 60  // seconds of each step
 	measure    = 240 // likewise
 	endpoints  = 200
+	rate       = 5 // requests a second of each endpoint at the highest step
 	statements = 5000
 	perRequest = 30 // statements that an endpoint sends
 	tables     = 300
-	culprit    = 17 // the statement that is to be found
+	culprit    = 4999 // the statement that is to be found: every request sends it
 )
 
 // write makes the hour and writes it as record does, window by window.
@@ -91,8 +92,9 @@ func (h *hour) footprints() []evidence.Footprint {
 	for i := range endpoints {
 		f := evidence.Footprint{Endpoint: endpoint(i), Requests: 5, Seconds: 0.02, AppCPU: 0.002, ServerCPU: 0.004, DBSeconds: 0.003}
 		for j := range perRequest {
-			f.Statements = append(f.Statements, evidence.FootprintStatement{ID: statement((i*perRequest + j) % statements), Calls: 1, Rows: 3, Blocks: 12, Seconds: 0.0001})
+			f.Statements = append(f.Statements, evidence.FootprintStatement{ID: statement((i*perRequest + j) % culprit), Calls: 1, Rows: 3, Blocks: 12, Seconds: 0.0001})
 		}
+		f.Statements = append(f.Statements, evidence.FootprintStatement{ID: statement(culprit), Calls: 1, Rows: 3, Blocks: 12, Seconds: 0.0001})
 		out = append(out, f)
 	}
 	return out
@@ -120,7 +122,7 @@ func (h *hour) window(step int, phase evidence.Phase) evidence.Window {
 		mean = 400 * time.Millisecond
 	}
 	for i := range endpoints {
-		e := evidence.Endpoint{Name: endpoint(i), Requests: int64(length * 5 * load), Latency: evidence.NewHistogram()}
+		e := evidence.Endpoint{Name: endpoint(i), Requests: int64(length * rate * load), Latency: evidence.NewHistogram()}
 		for range e.Requests {
 			e.Latency.Record(time.Duration((0.3 + h.rand.ExpFloat64()) * float64(mean)))
 		}
@@ -129,15 +131,15 @@ func (h *hour) window(step int, phase evidence.Phase) evidence.Window {
 	}
 	w.Generator.Started = w.Generator.Completed
 	for i := range statements {
-		calls := length * 6 * load * (0.5 + h.rand.Float64())
+		calls, each := length*6*load*(0.5+h.rand.Float64()), mean.Seconds()/perRequest/4
 		if i == culprit {
-			calls *= 2000 // it has as many sessions as all others together
+			calls, each = length*rate*load*endpoints, mean.Seconds()/2
 		}
 		w.Statements = append(w.Statements, evidence.Statement{
-			ID: statement(i), Calls: calls, Seconds: calls * mean.Seconds() / perRequest, Rows: 3 * calls, Hit: 12 * calls, Read: calls / 10,
+			ID: statement(i), Calls: calls, Seconds: calls * each, Rows: 3 * calls, Hit: 12 * calls, Read: calls / 10,
 		})
 		w.Sessions.Activity = append(w.Sessions.Activity, evidence.Activity{
-			Statement: statement(i), State: "active", Application: "web", Backend: "client backend", AAS: calls / length * mean.Seconds() / perRequest,
+			Statement: statement(i), State: "active", Application: "web", Backend: "client backend", AAS: calls / length * each,
 		})
 	}
 	for i := range tables {
