@@ -141,6 +141,9 @@ func start(ctx context.Context, c Config, on faults.Switches, s settings) (_ *Ap
 	if on.FigureByFigure {
 		s.webConns, s.distance = 2*s.webConns, 12*time.Millisecond
 	}
+	if on.SeatsSerializable {
+		s.distance = time.Millisecond
+	}
 	if on.ShortConnections {
 		s.uses = 20
 	}

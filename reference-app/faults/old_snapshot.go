@@ -10,7 +10,7 @@ small table of who is here now, a row for each, inserted when somebody comes and
 when they leave. In the morning somebody began a REPEATABLE READ transaction in a
 reporting tool, read a table and went away. Its snapshot may still see every row that
 has died since, so VACUUM may not remove one: presence has a few hundred rows and the
-remains of hundreds of thousands, and counting them reads all of them at each dashboard.
+remains of millions, and counting them reads all of them at each dashboard.
 Nothing in the app has changed, no lock is waited for, VACUUM runs and does nothing.
 
 The fix is to end the session and to VACUUM; and so that it does not happen again,

@@ -17,14 +17,14 @@ on conflict (user_id) do update set seen_at = excluded.seen_at`
 select count(*)
 from presence`
 
-	// A thousand groups, each of half as many visitors as there are users; visitors
+	// A thousand groups, each of half as many visitors again as there are users; visitors
 	// have negative ids, which no user has. They come in one transaction and leave in
 	// the next, as they do who look in for a moment. The plan of the deletion is made
 	// when the table is still small.
 	replayVisits = `
 do $$
 declare
-  visitors bigint := (select count(*) / 2 from users);
+  visitors bigint := (select count(*) * 3 / 2 from users);
 begin
   for i in 1..1000 loop
     set local synchronous_commit = off;
