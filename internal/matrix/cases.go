@@ -1,6 +1,9 @@
 package matrix
 
-import "strconv"
+import (
+	"strconv"
+	"time"
+)
 
 // Steps of the load: as long as those of scalecheck run without options, fifteen
 // seconds each, but three instead of four, so that the matrix is through in a
@@ -208,6 +211,8 @@ var Cases = []Case{
 	},
 	{
 		Name: "checkpoint-storm", About: "the checkpoints that the log asks for",
+		// Views write twelve megabytes of log a second, checkpoints six of pages.
+		Cannot: needsSlowDisk("to write and flush a megabyte", writeMegabyte, time.Second/18),
 		Want: blame(Culprit{
 			Cause: "checkpoint-storm", Bounds: []string{"io"}, Kind: "station", Subject: "checkpoints",
 			Statement: "shown_words",
@@ -215,6 +220,8 @@ var Cases = []Case{
 	},
 	{
 		Name: "working-set", About: "the table that is read from the disk",
+		// A dashboard reads 250 pages one after the other, within 300 ms or not.
+		Cannot: needsSlowDisk("to read a page", readPage, 300*time.Millisecond/250),
 		Want: blame(Culprit{
 			Cause: "working-set", Bounds: []string{"memory"}, Kind: "table", Subject: "notifications",
 			Endpoint: "/api/v1/me/dashboard", Statement: "from notifications",

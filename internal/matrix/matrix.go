@@ -27,6 +27,8 @@ type Case struct {
 	// returns when the run and all that it has started has ended. Nil: nothing
 	// happens beside it.
 	Beside func(context.Context, *Process) error
+	// Cannot returns why this machine can't do it; empty: it can. Nil: every one can.
+	Cannot func() string
 	// Noisy says that other processes are part of the case, and no reason to try
 	// it again.
 	Noisy bool

@@ -100,7 +100,8 @@ func answered(c Case, seed int64, try int, r *Report) Attempt {
 type Plan struct {
 	Commit string
 	Seeds  int
-	Asked  []string // names of cases; nil: all
+	Asked  []string          // names of cases; nil: all
+	Cannot map[string]string // name of a case → why this machine can't do it
 }
 
 // A Result is all attempts with their summary. Of a case and a seed the last try
@@ -308,6 +309,8 @@ func skipped(p Plan, last []Attempt) []Skip {
 		s := Skip{Case: c.Name, Runs: missing, Of: p.Seeds, Reason: "not run yet"}
 		if p.Asked != nil && !slices.Contains(p.Asked, c.Name) {
 			s.Reason = "not asked for"
+		} else if reason := p.Cannot[c.Name]; reason != "" {
+			s.Reason = reason
 		}
 		if missing > 0 {
 			out = append(out, s)

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/scalecheck/scalecheck/internal/matrix"
@@ -37,7 +38,7 @@ func run() error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	plan := matrix.Plan{Commit: head(ctx), Seeds: *seeds}
-	cases := matrix.Cases
+	cases := slices.Clone(matrix.Cases)
 	if *names != "" {
 		cases, plan.Asked = nil, strings.Split(*names, ",")
 		for _, name := range plan.Asked {
@@ -57,6 +58,19 @@ func run() error {
 		return err
 	}
 	runner := matrix.Runner{Bin: *bin, Keep: *keep}
+	plan.Cannot = map[string]string{}
+	cases = slices.DeleteFunc(cases, func(c matrix.Case) bool {
+		if c.Cannot == nil {
+			return false
+		}
+		reason := c.Cannot()
+		if reason == "" {
+			return false
+		}
+		plan.Cannot[c.Name] = reason
+		fmt.Fprintf(os.Stderr, "%-20s skipped: %s\n", c.Name, reason)
+		return true
+	})
 	// Seed by seed: what is interrupted has seen every case.
 	for seed := int64(1); seed <= int64(*seeds); seed++ {
 		for _, c := range cases {
