@@ -54,33 +54,44 @@ func analyticsInOLTP(p *Pass) {
 		if !aggregates(text) || (s.Hit+s.Read)/s.Calls < report || s.Calls > rare*float64(p.Step.Requests) || p.Step.Blame(claim).CPU < reporting {
 			continue
 		}
-		victims := victimsOf(p, s.ID)
+		victims, at := victimsOf(p, s.ID)
 		if len(victims) == 0 {
 			continue
 		}
 		f := p.query(s, claim)
-		f.Message = fmt.Sprintf("%.1f calls a second, each over %s blocks, take %.0f %% of all processor time; the victims never send it: %s",
-			s.Calls/float64(p.Window.Length), digits.Group((s.Hit+s.Read)/s.Calls), 100*p.Step.Blame(claim).CPU, list(victims))
+		f.Message = fmt.Sprintf("%.1f calls a second, each over %s blocks, take %.0f %% of all processor time; the victims%s never send it: %s",
+			s.Calls/float64(p.Window.Length), digits.Group((s.Hit+s.Read)/s.Calls), 100*p.Step.Blame(claim).CPU, at, list(victims))
 		f.Remedy = &Remedy{Title: "a rollup kept by a job or a materialized view, or a replica: out of the way of the pages"}
 		p.Report(f)
 	}
 }
 
 // victimsOf returns the endpoints that miss their objective and do not send the
-// statement, most requests in flight first.
-func victimsOf(p *Pass, id string) []string {
+// statement, most requests in flight first. Where none does yet, those of the next
+// step with some; at says which.
+func victimsOf(p *Pass, id string) (victims []string, at string) {
 	senders := map[string]bool{}
 	for _, f := range p.Run.Footprints {
 		senders[f.Endpoint] = slices.ContainsFunc(f.Statements, func(s evidence.FootprintStatement) bool { return s.ID == id })
 	}
-	var out []string
-	for _, e := range p.Step.Endpoints {
+	suffers := func(e capacity.EndpointStep) bool {
 		sends, probed := senders[e.Name]
-		if e.Status == capacity.Missed && probed && !sends {
-			out = append(out, e.Name)
+		return e.Status == capacity.Missed && probed && !sends
+	}
+	for _, s := range p.Model.Steps[p.Model.Judged:] {
+		for _, e := range s.Endpoints {
+			if suffers(e) {
+				victims = append(victims, e.Name)
+			}
+		}
+		if len(victims) > 0 {
+			if s.Index != p.Model.Judged {
+				at = fmt.Sprintf(" in step %d", s.Index+1)
+			}
+			return victims, at
 		}
 	}
-	return out
+	return nil, ""
 }
 
 // list names the first three.

@@ -86,6 +86,9 @@ type Finding struct {
 	// Share is the part of the requests in flight of the endpoints that miss
 	// their objective (of all, where none does).
 	Share float64
+	// Explains is the part of the requests in flight that nothing measured and that
+	// it explains by more than being left over: confidence counts half of it.
+	Explains float64
 	// Confidence is between 0 and 1.
 	Confidence float64
 	// Fails says that the system falls short because of it although every

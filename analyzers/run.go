@@ -125,14 +125,15 @@ func skipAll(as []*Analyzer, reason string) []Skip {
 
 // confidence is the share of resamples in which the finding ranks as high as it
 // does, but no more than the part of the requests' time that was measured: of what
-// nobody has seen, chance knows nothing. Time that was inferred counts half.
+// nobody has seen, chance knows nothing. Time that was inferred counts half, by the
+// ledger or by the finding.
 func confidence(s *capacity.Step, f Finding, stable float64) float64 {
 	if f.Fails && f.Share == 0 {
 		return 0.9 // counted jobs, not sampled time
 	}
 	covered := s.Coverage
 	if s.InFlight > 0 && s.Ledger != nil {
-		covered -= s.Ledger.Inferred / s.InFlight / 2
+		covered += (f.Explains - s.Ledger.Inferred) / s.InFlight / 2
 	}
 	return min(stable, max(0, covered))
 }

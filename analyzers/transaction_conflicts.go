@@ -2,6 +2,7 @@ package analyzers
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 
@@ -55,9 +56,9 @@ const (
 	// rollbacksGrew by this factor: the share of routine rollbacks is the same at
 	// low load as at high load.
 	rollbacksGrew = 2
-	// minRollbacks for each request; fewer are not seen in a 95th percentile. Not of
-	// all transactions: a statement outside of one counts as one, and there may be
-	// ten in a request.
+	// minRollbacks for each request of the endpoints that miss an objective; fewer are
+	// not seen in a 95th percentile. Not of all transactions: a statement outside of
+	// one counts as one, and there may be ten in a request.
 	minRollbacks = 0.02
 )
 
@@ -68,8 +69,8 @@ func transactionConflicts(p *Pass) {
 	}
 	seconds := float64(p.Window.Length)
 	now, before := rollbackShare(d), firstRollbacks(p.Run)
-	more := amplified(p)
-	conflicts := d.Rollbacks >= minRollbacks*float64(p.Step.Requests) && (now > rollbacksGrew*before || accountFor(more, d.Rollbacks))
+	more := amplified(p, d.Rollbacks)
+	conflicts := d.Rollbacks >= minRollbacks*slowRequests(p.Step) && (now > rollbacksGrew*before || accountFor(more, d.Rollbacks))
 	if d.Deadlocks == 0 && !conflicts {
 		return
 	}
@@ -108,13 +109,8 @@ func transactionConflicts(p *Pass) {
 	}
 	blame := p.Step.Blame(claim)
 	endpoint := heaviest(p.Step, claim)
-	statements := map[string]float64{}
-	for _, e := range p.Step.Ledger.Time {
-		if e.Endpoint == endpoint && e.Statement != "" {
-			statements[e.Statement] += e.Amount * claim(e.Key)
-		}
-	}
-	statement := largest(statements)
+	statement := repeatedMost(p, endpoint, claim, more)
+	explains, paused := pauses(p, endpoint, d.Rollbacks, claim)
 	each := d.Rollbacks / max(1, float64(p.Step.Requests))
 	message := fmt.Sprintf("for each hundred requests %.0f transactions are rolled back, %.1f %% of all; %.1f %% at the lowest load", 100*each, 100*now, 100*before)
 	if d.Deadlocks > 0 {
@@ -124,7 +120,7 @@ func transactionConflicts(p *Pass) {
 		Bound:   capacity.Lock,
 		Subject: Subject{Kind: Endpoint, Name: endpoint, Endpoint: endpoint, Statement: statement, Detail: p.Run.Text(statement)},
 		Message: message,
-		Load:    blame.Load, Share: blame.Share,
+		Load:    blame.Load, Share: blame.Share, Explains: explains,
 		Exhibits: []Exhibit{
 			{"deadlocks", 60 * d.Deadlocks / seconds, "1/min", "pg_stat_database"},
 			{"rolled back transactions", now, "share", "pg_stat_database"},
@@ -132,10 +128,80 @@ func transactionConflicts(p *Pass) {
 			{"share of the endpoint's work that is repetition", again[endpoint], "share", "isolation probe, pg_stat_statements"},
 			{"rolled back transactions at the lowest load", before, "share", "pg_stat_database"},
 			{"answers 5xx of the endpoint", float64(serverErrors(p.Window, endpoint)), "", "the users"},
+			{"share of its unexplained time that lies in as few of its requests as were rolled back", paused, "share", "the users, pg_stat_database"},
 		},
 		Remedy:  &Remedy{Title: "lock rows in one order everywhere, and repeat with a growing pause what was refused. One of the statements: " + p.Run.Text(statement)},
 		Caveats: []string{"the server's log says which statements collided; here they are known by where sessions waited"},
 	})
+}
+
+// slowRequests returns how many requests the endpoints had that miss an objective; all
+// requests where none does.
+func slowRequests(s *capacity.Step) float64 {
+	var n int64
+	for _, e := range s.Endpoints {
+		if e.Status == capacity.Missed {
+			n += e.Requests
+		}
+	}
+	if n == 0 {
+		n = s.Requests
+	}
+	return float64(n)
+}
+
+// repeatedMost returns the statement in which the endpoint spends the most time because
+// of conflicts, or the one that ran too often most often where that is no time.
+func repeatedMost(p *Pass, endpoint string, claim capacity.Claim, more map[string]surplus) string {
+	statements := map[string]float64{}
+	for _, e := range p.Step.Ledger.Time {
+		if e.Endpoint == endpoint && e.Statement != "" {
+			statements[e.Statement] += e.Amount * claim(e.Key)
+		}
+	}
+	if len(statements) == 0 {
+		for id, m := range more {
+			if t := p.Run.Texts[id]; t.SQL != t.Kind { // no COMMIT
+				statements[id] = m.calls - m.expected
+			}
+		}
+	}
+	return largest(statements)
+}
+
+const (
+	// fewRequests: the slowest half of any requests has most of their time. That the
+	// slowest few have nearly all of it says something.
+	fewRequests = 0.25
+	// nearlyAll of the unexplained time.
+	nearlyAll = 0.75
+)
+
+// pauses returns how much of the endpoint's time that nothing explains is explained by
+// pauses between attempts: what the claim says, if it lies in as few of its requests as
+// there were rollbacks. A lock inside the application, or a call that nobody measures,
+// has no reason to do that. share is the part of it that lies there.
+func pauses(p *Pass, endpoint string, rollbacks float64, claim capacity.Claim) (amount, share float64) {
+	var claimed, unexplained float64
+	for _, e := range p.Step.Ledger.Time {
+		if e.Endpoint == endpoint && e.Class == capacity.ClassOther {
+			unexplained += e.Amount
+			claimed += e.Amount * claim(e.Key)
+		}
+	}
+	for _, e := range p.Window.Endpoints {
+		if e.Name != endpoint || unexplained == 0 {
+			continue
+		}
+		n := int64(math.Ceil(rollbacks))
+		// Without a pause they would have taken as long as others.
+		more := e.Latency.Slowest(n) - float64(n)*e.Latency.Quantile(0.5)
+		share = min(1, max(0, more/(unexplained*float64(p.Window.Length))))
+		if float64(n) <= fewRequests*float64(e.Requests) && share >= nearlyAll {
+			amount = claimed
+		}
+	}
+	return amount, share
 }
 
 // heldTooLong returns the share of the waiting for locks whose root was older than
@@ -172,7 +238,8 @@ func firstRollbacks(r *evidence.Run) float64 {
 }
 
 // moreCalls than the requests account for: what a cache or a job does to a
-// statement's calls can look alike up to there.
+// statement's calls can look alike up to there, unless it is as many as were rolled
+// back.
 const moreCalls = 1.25
 
 // A surplus is a statement that ran more often than the requests ask for.
@@ -180,7 +247,7 @@ type surplus struct{ expected, calls float64 }
 
 // amplified returns the statements that ran more often than the requests of the
 // window ask for. Statements that jobs send as well are among them.
-func amplified(p *Pass) map[string]surplus {
+func amplified(p *Pass, rollbacks float64) map[string]surplus {
 	expected := map[string]float64{}
 	requests := requestsOf(p.Step)
 	for _, f := range p.Run.Footprints {
@@ -190,7 +257,7 @@ func amplified(p *Pass) map[string]surplus {
 	}
 	out := map[string]surplus{}
 	for _, s := range p.Window.Statements {
-		if n := expected[s.ID]; !s.Nested && n > 0 && s.Calls > moreCalls*n {
+		if n := expected[s.ID]; !s.Nested && n > 0 && (s.Calls > moreCalls*n || asMany(s.Calls-n, rollbacks)) {
 			out[s.ID] = surplus{n, s.Calls}
 		}
 	}
@@ -206,7 +273,7 @@ func requestsOf(s *capacity.Step) map[string]float64 {
 	return out
 }
 
-// sameNumber: what was rolled back is counted when the session is idle, up to a
+// sameNumber, give or take: what was rolled back is counted when the session is idle, up to a
 // second late, and the statement that was refused is not counted at all.
 const sameNumber = 0.5
 
@@ -214,11 +281,15 @@ const sameNumber = 0.5
 // transactions were rolled back: each was begun again.
 func accountFor(more map[string]surplus, rollbacks float64) bool {
 	for _, m := range more {
-		if n := m.calls - m.expected; n >= sameNumber*rollbacks && sameNumber*n <= rollbacks {
+		if asMany(m.calls-m.expected, rollbacks) {
 			return true
 		}
 	}
 	return false
+}
+
+func asMany(n, rollbacks float64) bool {
+	return n > 0 && n >= sameNumber*rollbacks && sameNumber*n <= rollbacks
 }
 
 // repetitions returns by endpoint which share of its work is repetition, by the

@@ -3,6 +3,7 @@ package evidence
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
@@ -110,6 +111,20 @@ func (h *Histogram) Above(limit float64) int64 {
 		}
 	}
 	return n
+}
+
+// Slowest returns how long the n largest latencies were together, in seconds.
+func (h *Histogram) Slowest(n int64) float64 {
+	if h.Count() == 0 {
+		return 0
+	}
+	var sum float64
+	for _, bar := range slices.Backward(h.h.Distribution()) {
+		k := min(n, bar.Count)
+		sum += float64(k) * float64(bar.From+bar.To) / 2e6
+		n -= k
+	}
+	return sum
 }
 
 // Reset empties the histogram.

@@ -32,7 +32,8 @@ func carried(w evidence.Window) float64 {
 
 // widen takes the step's settling into account where much of what ended in the
 // measured windows began there: a burst of work just before leaves its latencies in
-// the window, and nothing that explains them. What is judged stays as it was.
+// the window, and nothing that explains them. Counts are then of that longer window, as
+// those of statements are; what is judged stays as it was.
 func (s *Step) widen(r *evidence.Run, ws []evidence.Window) error {
 	part := carried(s.window)
 	before, ok := settling(r, ws[0])
@@ -50,12 +51,13 @@ func (s *Step) widen(r *evidence.Run, ws []evidence.Window) error {
 		return err
 	}
 	s.spent = spent
+	s.Requests, s.Failed = wide.Requests, wide.Failed
 	s.InFlight, s.Stations, s.Unattributed, s.Coverage, s.Ledger, s.CPU = wide.InFlight, wide.Stations, wide.Unattributed, wide.Coverage, wide.Ledger, wide.CPU
 	for i := range s.Endpoints {
 		e := &s.Endpoints[i]
 		for _, w := range wide.Endpoints {
 			if w.Name == e.Name {
-				e.Throughput, e.InFlight = w.Throughput, w.InFlight
+				e.Requests, e.Failed, e.Throughput, e.InFlight = w.Requests, w.Failed, w.Throughput, w.InFlight
 			}
 		}
 	}

@@ -54,8 +54,8 @@ func TestCarried(t *testing.T) {
 	}
 	s := m.Step()
 	lock := s.ByClass("1")[ClassLock]
-	if s.Status != Missed || s.Requests != 50 || lock < 0.9*s.InFlight {
-		t.Errorf("%s with %d requests, and %.1f of %.1f in flight in the statement; want the judgement of the measured window and all of the time in the statement", s.Status, s.Requests, lock, s.InFlight)
+	if s.Status != Missed || s.Requests != 100 || s.Verdicts[0].N != 50 || lock < 0.9*s.InFlight {
+		t.Errorf("%s with %d of %d requests, and %.1f of %.1f in flight in the statement; want the judgement of the measured window and all of the time in the statement", s.Status, s.Verdicts[0].N, s.Requests, lock, s.InFlight)
 	}
 	if len(m.Caveats) != 1 {
 		t.Errorf("caveats %q, want one", m.Caveats)

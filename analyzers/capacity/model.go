@@ -68,7 +68,7 @@ type Step struct {
 	Index       int
 	Users, Rate float64           // offered
 	Seconds     scenarios.Seconds // measured
-	Requests    int64             // ended
+	Requests    int64             // ended in Window
 	Failed      int64             //
 	Throughput  float64           // requests answered without failure, per second
 	Latency     Quantiles         // of requests that did not fail, in seconds

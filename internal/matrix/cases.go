@@ -178,7 +178,7 @@ var Cases = []Case{
 		Name: "cache-stampede", About: "the statement that fills the cache",
 		Want: blame(Culprit{
 			Cause: "cache-stampede", Bounds: []string{"cpu"}, Kind: "query", Subject: "activity_events",
-			Endpoint: "/api/v1/me/dashboard", Statement: "count(distinct user_id)",
+			Endpoint: "/api/v1/me/dashboard", Statement: "as visits",
 		}),
 	},
 	{

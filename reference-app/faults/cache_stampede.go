@@ -5,8 +5,8 @@ var CacheStampede = &Fault{
 	Name: "cache-stampede",
 	Doc: `an expired cache is filled by everybody at once
 
-The dashboard shows the week's most popular courses. Counting them takes some tenths of a
-second, so the result is cached for ten seconds. When it expires, every dashboard that
+The dashboard shows the courses that most people visit on most days. Counting that takes
+some tenths of a second, so the result is cached for ten seconds. When it expires, every dashboard that
 comes before somebody has counted anew counts as well: ten or twenty do the same work
 side by side, which makes each of them slower, which lets more come. In between nothing
 happens at all. Averages over a minute show a healthy system; every ten seconds, for a

@@ -7,7 +7,7 @@ var PerRowCommit = &Fault{
 
 To know how far people read, every view of an item inserts a row for each of its
 sentences, some sixteen, one statement and one transaction each. Every commit waits
-until the log is on the disk, which has an arm and takes twelve milliseconds. Each
+until the log is on the disk, which has an arm and takes eighteen milliseconds. Each
 statement takes a twentieth of a millisecond by pg_stat_statements, which stops its clock
 before the commit, and yet the page takes sixteen flushes, and all sessions together wait
 for the one log.
@@ -19,7 +19,7 @@ none: set local synchronous_commit = off.
 The arm is a commit_delay: whoever flushes the log sleeps that long first, so that the
 fault is the same on any disk.`,
 	Server: map[string]string{
-		"commit_delay":    "12000",
+		"commit_delay":    "18000",
 		"commit_siblings": "0",
 	},
 	Database: []string{

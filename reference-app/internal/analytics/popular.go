@@ -10,22 +10,22 @@ import (
 )
 
 const selectPopular = `
-select course_id, count(distinct user_id) as users
+select course_id, count(distinct (user_id, at::date)) as visits
 from activity_events
 group by course_id
-order by users desc, course_id
+order by visits desc, course_id
 limit 10`
 
 // popularFor is how long the popular courses stay cached.
 const popularFor = 10 * time.Second
 
-// Popular returns a widget of the courses with most users. What it keeps expires for
+// Popular returns a widget of the courses that most users visited on most days. What it keeps expires for
 // everybody in the same moment, and who finds it expired fills it, however many
 // others are doing so.
 func (m *Module) Popular() func(ctx context.Context, user int64) (any, error) {
 	type course struct {
 		Course int64 `json:"course_id"`
-		Users  int64 `json:"users"`
+		Visits int64 `json:"visits"`
 	}
 	var mu sync.Mutex
 	var kept []course
