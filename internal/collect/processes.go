@@ -28,10 +28,11 @@ var Processes = &Collector{
 The app with its child processes, every PostgreSQL process by its type, the load
 generator and scalecheck itself, in seconds on a CPU and seconds in the run queue:
 PostgreSQL's own views can't tell a session that computes from one that waits for a
-CPU. What the machine was busy with beyond these is foreign.
+CPU. What the machine was busy with beyond these is foreign. While the load is on, how
+busy the machine was is noted each second, which tells bursts from a steady load.
 
 Running time is the kernel's clock of the process, exact and with all threads.
-Processes are looked at once a second; what one that lived shorter used is taken
+Processes are looked at every other second; what one that lived shorter used is taken
 from its parent's account of ended children. The time in the run queue of a thread,
 and the IO of a process, are lost from the last look on when it ends. Memory of
 PostgreSQL's processes is what they don't share.
