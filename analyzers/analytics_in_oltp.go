@@ -68,11 +68,15 @@ func analyticsInOLTP(p *Pass) {
 
 // victimsOf returns the endpoints that miss their objective and do not send the
 // statement, most requests in flight first. Where none does yet, those of the next
-// step with some; at says which.
+// step with some; at says which. None where it is not known who sends it.
 func victimsOf(p *Pass, id string) (victims []string, at string) {
-	senders := map[string]bool{}
+	senders, known := map[string]bool{}, false
 	for _, f := range p.Run.Footprints {
 		senders[f.Endpoint] = slices.ContainsFunc(f.Statements, func(s evidence.FootprintStatement) bool { return s.ID == id })
+		known = known || senders[f.Endpoint]
+	}
+	if !known {
+		return nil, ""
 	}
 	suffers := func(e capacity.EndpointStep) bool {
 		sends, probed := senders[e.Name]

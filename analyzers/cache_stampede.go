@@ -41,7 +41,8 @@ const (
 	herd = 4
 	// minBursts: a period takes two intervals of about the same length to be seen.
 	minBursts = 3
-	// quiet: between bursts less than this part of a burst's calls.
+	// quiet: between bursts less than this part of the nearest burst's calls. The herd
+	// grows with the load, so that the largest burst of all is no measure.
 	quiet = 0.2
 )
 
@@ -139,7 +140,6 @@ func (p *Pass) burstsOf(id string) (bursts, bool) {
 		return b, false
 	}
 	var total float64
-	peak := slices.Max(series)
 	if b.slice > longSlice {
 		return b, false // bursts would be lost in it
 	}
@@ -147,7 +147,7 @@ func (p *Pass) burstsOf(id string) (bursts, bool) {
 	var still int
 	inside := false
 	for i, calls := range series {
-		if calls <= quiet*peak {
+		if calls <= quiet*slices.Max(series[max(0, i-1):min(len(series), i+2)]) {
 			still++
 			inside = false
 			continue

@@ -230,6 +230,23 @@ func TestLedger(t *testing.T) {
 	near("statement 1's processor time by a and b", a/b, 2)
 }
 
+// An application that sends what requests send serves them, though most of its time
+// goes into a statement that no request sent when it was alone.
+func TestStatementThatNoFootprintHolds(t *testing.T) {
+	r := busy()
+	sessions := r.Windows[0].Sessions
+	sessions.Activity = append(sessions.Activity, evidence.Activity{
+		Statement: "fill", State: "active", WaitClass: "IO", WaitEvent: "BufFileRead", Backend: "client backend", Application: "web", AAS: 200,
+	})
+	m, err := Fit(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s := m.Steps[0]; s.ByClass("fill")[ClassIO] == 0 || s.ByClass("3")[ClassCPU] > 0 {
+		t.Errorf("requests spend %v in the web's statement and %v in the worker's; want some and none", s.ByClass("fill"), s.ByClass("3"))
+	}
+}
+
 // A full pool and a full machine are pushed down to who holds them.
 func TestBlame(t *testing.T) {
 	m, err := Fit(busy())

@@ -145,8 +145,9 @@ func (b *builder) sessions() {
 		return
 	}
 	rows := b.window.Sessions.Activity
-	// Whose sessions work for requests? Workers send statements that no
-	// endpoint's footprint holds.
+	// Whose sessions work for requests? Workers send statements that no endpoint's
+	// footprint holds. So may an app that serves requests, at times: what fills a
+	// cache was not sent by requests that were alone. But it sends the others as well.
 	if !b.ledger.Guessed {
 		all, ours := map[string]float64{}, map[string]float64{}
 		for _, r := range rows {
@@ -155,8 +156,12 @@ func (b *builder) sessions() {
 				ours[r.Application] += r.AAS
 			}
 		}
+		var most float64
+		for _, aas := range ours {
+			most = max(most, aas)
+		}
 		for app, aas := range all {
-			b.jobsApps[app] = ours[app] < explained*aas
+			b.jobsApps[app] = ours[app] < explained*aas && ours[app] <= explained*most
 		}
 	}
 	queued := b.queuedShare()

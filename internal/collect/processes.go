@@ -546,6 +546,19 @@ func (p *processes) Busy() (float64, bool) {
 	return now.since(last)
 }
 
+// Used implements watcher.
+func (p *processes) Used(role string) (sum float64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for pid, t := range p.tracked {
+		if t.role.role == role {
+			run, _ := processClock(pid)
+			sum += run.Seconds()
+		}
+	}
+	return sum
+}
+
 func (p *processes) Cut(ctx context.Context, w *evidence.Window) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -34,7 +34,7 @@ func (c *conductor) probe(ctx context.Context) error {
 		return c.missing(c.NoProbe)
 	}
 	deadline := time.Now().Add(probeTime)
-	background, blank := c.background(), c.blank(ctx)
+	background := c.background()
 	var prints []evidence.Footprint
 	for _, endpoint := range c.Prober.Endpoints() {
 		if m := c.Prober.Method(endpoint); m != http.MethodGet && !c.Writes {
@@ -50,7 +50,7 @@ func (c *conductor) probe(ctx context.Context) error {
 			continue
 		}
 		c.tell(Progress{Phase: "probe", Detail: endpoint})
-		f, err := c.probeOne(ctx, endpoint, background, blank)
+		f, err := c.probeOne(ctx, endpoint, background)
 		if ctx.Err() != nil {
 			return interrupted(ctx)
 		}
@@ -75,7 +75,7 @@ func (c *conductor) missing(reason string) error {
 	return nil
 }
 
-func (c *conductor) probeOne(ctx context.Context, endpoint string, background, blank evidence.Window) (evidence.Footprint, error) {
+func (c *conductor) probeOne(ctx context.Context, endpoint string, background evidence.Window) (evidence.Footprint, error) {
 	f := evidence.Footprint{Endpoint: endpoint}
 	var ws []evidence.Window
 	for i := range warmUps + alone {
@@ -88,6 +88,9 @@ func (c *conductor) probeOne(ctx context.Context, endpoint string, background, b
 			c.set.Cut(ctx, &evidence.Window{})
 		}
 		start := time.Now()
+		// Around the request alone: the look that follows costs the app ten times as much
+		// as a small request, since it answers for its metrics.
+		app, server := c.set.Used(evidence.App), c.set.Used(evidence.Postgres)
 		res, err := c.Prober.Send(ctx)
 		if err != nil {
 			return f, err
@@ -95,6 +98,8 @@ func (c *conductor) probeOne(ctx context.Context, endpoint string, background, b
 		if !counts {
 			continue
 		}
+		f.AppCPU += max(0, c.set.Used(evidence.App)-app)
+		f.ServerCPU += max(0, c.set.Used(evidence.Postgres)-server)
 		one := evidence.Window{Start: start, Length: scenarios.Seconds(time.Since(start).Seconds())}
 		c.set.Cut(ctx, &one)
 		one.Length = scenarios.Seconds(time.Since(start).Seconds())
@@ -108,25 +113,7 @@ func (c *conductor) probeOne(ctx context.Context, endpoint string, background, b
 	if f.Failed == f.Requests {
 		return f, fmt.Errorf("all of its requests failed")
 	}
-	return f, footprint(&f, ws, background, blank)
-}
-
-// blank is what looking costs: as many windows as an endpoint's, in which nothing is
-// sent. The app answers for its metrics, and the server for its statistics, in each.
-func (c *conductor) blank(ctx context.Context) evidence.Window {
-	var ws []evidence.Window
-	for range alone {
-		c.set.Cut(ctx, &evidence.Window{})
-		start := time.Now()
-		var one evidence.Window
-		c.set.Cut(ctx, &one)
-		ws = append(ws, evidence.Window{Length: scenarios.Seconds(time.Since(start).Seconds()), Processes: one.Processes})
-	}
-	w, err := evidence.Merge(ws)
-	if err != nil { // of histograms, which these have not
-		return evidence.Window{}
-	}
-	return w
+	return f, footprint(&f, ws, background)
 }
 
 // background is what the system did by itself.
@@ -142,7 +129,7 @@ func (c *conductor) background() evidence.Window {
 // footprint turns what happened while the endpoint was alone into figures for
 // one request, less what would have happened anyway. What followed only a few of
 // the requests was not theirs: jobs of earlier requests end in their own time.
-func footprint(f *evidence.Footprint, ws []evidence.Window, background, blank evidence.Window) error {
+func footprint(f *evidence.Footprint, ws []evidence.Window, background evidence.Window) error {
 	w, err := evidence.Merge(ws)
 	if err != nil {
 		return err
@@ -188,8 +175,8 @@ func footprint(f *evidence.Footprint, ws []evidence.Window, background, blank ev
 			})
 		}
 	}
-	f.AppCPU = used(w, background, blank, evidence.App) / n
-	f.ServerCPU = used(w, background, blank, evidence.Postgres) / n
+	f.AppCPU = less(f.AppCPU/n, f.Seconds, evidence.App, background)
+	f.ServerCPU = less(f.ServerCPU/n, f.Seconds, evidence.Postgres, background)
 	return nil
 }
 
@@ -229,20 +216,13 @@ func called(ws []evidence.Window, dependency string) int {
 	return n
 }
 
-// used returns the seconds on a processor of a role, less those that looking took and
-// those of what would have gone on meanwhile.
-func used(w, background, blank evidence.Window, role string) float64 {
-	run := func(w evidence.Window) (sum float64) {
-		for _, p := range w.Processes {
-			if p.Role == role {
-				sum += p.Run
-			}
+// less returns what a request used of the processors, less what processes of the role
+// would have used in those seconds anyway.
+func less(used, seconds float64, role string, background evidence.Window) float64 {
+	for _, p := range background.Processes {
+		if p.Role == role && background.Length > 0 {
+			used -= p.Run * seconds / float64(background.Length)
 		}
-		return sum
 	}
-	more := run(w) - run(blank)
-	if background.Length > 0 {
-		more -= run(background) * float64((w.Length-blank.Length)/background.Length)
-	}
-	return max(0, more)
+	return max(0, used)
 }

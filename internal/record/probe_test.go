@@ -109,29 +109,27 @@ func TestProbe(t *testing.T) {
 	}
 }
 
-// What looking costs, and what goes on by itself, is no request's.
-func TestUsed(t *testing.T) {
-	took := func(length, run float64) evidence.Window {
-		return evidence.Window{Length: scenarios.Seconds(length), Processes: []evidence.Process{
-			{Role: evidence.App, Run: run}, {Role: evidence.Postgres, Name: "client backend", Run: 100},
-		}}
-	}
-	background := took(3, 0.3) // a tenth of a processor
+// What goes on by itself is no request's.
+func TestLess(t *testing.T) {
+	background := evidence.Window{Length: 3, Processes: []evidence.Process{
+		{Role: evidence.App, Run: 0.3}, {Role: evidence.Postgres, Name: "client backend", Run: 0.6}, {Role: evidence.Postgres, Name: "walwriter", Run: 0.3},
+	}}
 	for _, tt := range []struct {
 		name          string
-		w, blank      evidence.Window
-		none, further float64
+		used, seconds float64
+		role          string
+		want          float64
 	}{
-		{"five requests", took(1.5, 0.35), took(0.5, 0.05), 0.30, 0.20},
-		{"requests that need nothing", took(1.5, 0.15), took(0.5, 0.05), 0.10, 0},
-		{"not looked at", took(1.5, 0.35), evidence.Window{}, 0.35, 0.20},
+		{"the app's", 0.05, 0.1, evidence.App, 0.04},
+		{"the server's, of all its processes", 0.05, 0.1, evidence.Postgres, 0.02},
+		{"less than nothing", 0.005, 0.1, evidence.App, 0},
 	} {
-		if got := used(tt.w, evidence.Window{}, tt.blank, evidence.App); math.Abs(got-tt.none) > 1e-9 {
-			t.Errorf("%s: %v s without a background, want %v", tt.name, got, tt.none)
+		if got := less(tt.used, tt.seconds, tt.role, background); math.Abs(got-tt.want) > 1e-9 {
+			t.Errorf("%s: %v s, want %v", tt.name, got, tt.want)
 		}
-		if got := used(tt.w, background, tt.blank, evidence.App); math.Abs(got-tt.further) > 1e-9 {
-			t.Errorf("%s: %v s beside a background, want %v", tt.name, got, tt.further)
-		}
+	}
+	if got := less(0.05, 0.1, evidence.App, evidence.Window{}); got != 0.05 {
+		t.Errorf("without a background: %v s, want all of it", got)
 	}
 }
 
