@@ -247,7 +247,7 @@ func TestOverFetching(t *testing.T) {
 func TestCacheAbsent(t *testing.T) {
 	t.Parallel()
 	_, sick, f := compare(t, "cache-absent", "%from tenant_flags%")
-	if sick.Calls != 8 || sick.Rows != 1500 {
+	if sick.Calls != 8 || sick.Rows != 4000 {
 		t.Errorf("flags, for one dashboard: %+v", sick)
 	}
 	f.user(7).get("/api/v1/me/grades", http.StatusOK, nil)
