@@ -33,6 +33,7 @@ var may = map[string][]string{
 	"internal/hint":    {},
 	"internal/digits":  {},
 	"internal/house":   {},
+	"internal/commit":  {},
 	"internal/pg":      {"internal/hint"},
 	"internal/engine":  {"scenarios", "internal/hint"},
 	"internal/k6":      {"scenarios", "evidence", "internal/hint"},
@@ -41,12 +42,12 @@ var may = map[string][]string{
 	"internal/bundled": {"scenarios", "internal/hint", "internal/pg", "reference-app/..."},
 	"internal/matrix":  {"internal/pg"},
 
-	"internal/matrix/cmd":     {"internal/matrix"},
+	"internal/matrix/cmd":     {"internal/commit", "internal/matrix"},
 	"internal/pg/versions":    {"internal/pg"},
-	"internal/bench/overhead": {"evidence"},
+	"internal/bench/overhead": {"evidence", "internal/commit"},
 
 	"internal/bench":           {},
-	"internal/bench/analysis":  {"scenarios", "evidence", "reports"},
+	"internal/bench/analysis":  {"scenarios", "evidence", "internal/commit", "reports"},
 	"internal/bench/users":     {"scenarios", "evidence", "internal/bench", "internal/k6"},
 	"internal/bench/generator": {"scenarios", "internal/bench", "internal/k6"},
 	"internal/bench/vegeta":    {},

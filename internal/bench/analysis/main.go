@@ -10,6 +10,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
@@ -24,6 +25,7 @@ import (
 	"time"
 
 	"github.com/scalecheck/scalecheck/evidence"
+	"github.com/scalecheck/scalecheck/internal/commit"
 	"github.com/scalecheck/scalecheck/reports"
 )
 
@@ -85,7 +87,7 @@ func bench(out string) error {
 	if err := json.Unmarshal(b, &r); err != nil {
 		return err
 	}
-	r.Commit, r.Cores = head(), runtime.NumCPU()
+	r.Commit, r.Cores = commit.Name(context.Background()), runtime.NumCPU()
 	b, err = json.MarshalIndent(r, "", "  ")
 	if err != nil {
 		return err
@@ -157,12 +159,4 @@ func peak() (int64, error) {
 		}
 	}
 	return 0, errors.New("no VmHWM in /proc/self/status")
-}
-
-func head() string {
-	b, err := exec.Command("git", "describe", "--always", "--dirty").Output()
-	if err != nil {
-		return "unknown"
-	}
-	return strings.TrimSpace(string(b))
 }

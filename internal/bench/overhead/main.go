@@ -18,6 +18,7 @@ import (
 	"strings"
 
 	"github.com/scalecheck/scalecheck/evidence"
+	"github.com/scalecheck/scalecheck/internal/commit"
 )
 
 // A Result is what docs/results/overhead.json holds.
@@ -58,7 +59,7 @@ func main() {
 }
 
 func bench(ctx context.Context, bin, out string, runs int) error {
-	r := Result{Commit: head(ctx), Limit: limit}
+	r := Result{Commit: commit.Name(ctx), Limit: limit}
 	for range runs {
 		one, err := measure(ctx, bin)
 		if err != nil {
@@ -146,12 +147,4 @@ func part(sql string) string {
 		}
 	}
 	return "other"
-}
-
-func head(ctx context.Context) string {
-	out, err := exec.CommandContext(ctx, "git", "rev-parse", "--short", "HEAD").Output()
-	if err != nil {
-		return ""
-	}
-	return strings.TrimSpace(string(out))
 }

@@ -8,12 +8,12 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
 
+	"github.com/scalecheck/scalecheck/internal/commit"
 	"github.com/scalecheck/scalecheck/internal/matrix"
 )
 
@@ -37,7 +37,7 @@ func run() error {
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	plan := matrix.Plan{Commit: head(ctx), Seeds: *seeds}
+	plan := matrix.Plan{Commit: commit.Name(ctx), Seeds: *seeds}
 	cases := slices.Clone(matrix.Cases)
 	if *names != "" {
 		cases, plan.Asked = nil, strings.Split(*names, ",")
@@ -106,21 +106,6 @@ func find(as []matrix.Attempt, name string, seed int64, try int) *matrix.Attempt
 		}
 	}
 	return nil
-}
-
-// head names the commit that is measured. What earlier attempts have written into
-// the tree does not make it another one.
-func head(ctx context.Context) string {
-	commit, err := exec.CommandContext(ctx, "git", "rev-parse", "--short", "HEAD").Output()
-	if err != nil {
-		return "unknown"
-	}
-	changed, err := exec.CommandContext(ctx, "git", "status", "--porcelain", "--untracked-files=no", "--", ".", ":!docs/results").Output()
-	name := strings.TrimSpace(string(commit))
-	if err != nil || len(changed) > 0 {
-		name += "-dirty"
-	}
-	return name
 }
 
 func load(path, commit string) []matrix.Attempt {
