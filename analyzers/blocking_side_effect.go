@@ -68,6 +68,7 @@ func blockingSideEffect(p *Pass) {
 			continue
 		}
 		caveats := []string{"whether the answer needs the call cannot be seen from outside"}
+		explains := 0.0
 		if c.Throttled >= refused*c.Count {
 			// Who is refused waits before it tries again, and no metric of calls has
 			// that time. It is in what nothing explains.
@@ -76,6 +77,7 @@ func blockingSideEffect(p *Pass) {
 				return max(call(k), is(k.Class == capacity.ClassOther && k.Endpoint == endpoint))
 			}
 			caveats = append(caveats, "the time between a refused call and the next attempt is not measured: what nothing else explains counts as such")
+			explains = p.betweenAttempts(endpoint, c.Throttled)
 		}
 		blame := p.Step.Blame(claim)
 		mean, rate := c.Seconds/c.Count, c.Count/float64(p.Window.Length)
@@ -96,7 +98,7 @@ func blockingSideEffect(p *Pass) {
 			Bound:   capacity.External,
 			Subject: Subject{Kind: Dependency, Name: c.Dependency, Endpoint: endpoint, Detail: detail},
 			Message: message,
-			Load:    blame.Load, Share: blame.Share, Alone: p.exceeds(endpoint, per*mean),
+			Load:    blame.Load, Share: blame.Share, Alone: p.exceeds(endpoint, per*mean), Explains: explains,
 			Exhibits: []Exhibit{
 				{"calls in one request", per, "", "isolation probe"},
 				{"mean time of a call", mean, "s", "client metrics"},
@@ -110,6 +112,25 @@ func blockingSideEffect(p *Pass) {
 			Caveats: caveats,
 		})
 	}
+}
+
+// betweenAttempts returns the endpoint's requests in flight that nothing explains, if
+// each was refused once or more and hardly any other endpoint has such time: then it is
+// between attempts. What else holds up an application has no reason to keep to them.
+func (p *Pass) betweenAttempts(endpoint string, refused float64) float64 {
+	var own, all float64
+	for _, e := range p.Step.Ledger.Time {
+		if e.Class == capacity.ClassOther {
+			all += e.Amount
+			if e.Endpoint == endpoint {
+				own += e.Amount
+			}
+		}
+	}
+	if refused < requestsOf(p.Step)[endpoint] || own < nearlyAll*all {
+		return 0
+	}
+	return own
 }
 
 // exceeds reports whether an endpoint misses an objective that allows its requests

@@ -101,8 +101,9 @@ type leak struct {
 
 // leakOf returns the pool's leak, and whether it is one: the connections in use
 // beyond those that ended uses account for (Little's law), and beyond the
-// statements that run, never become fewer and have become more than chance
-// explains. Where the pool says nothing about uses there is none.
+// sessions that were ever busy at once, never become fewer and have become more than
+// chance explains: whose transaction waits for a lock has not leaked. Where the pool
+// says nothing about uses there is none.
 func leakOf(r *evidence.Run, c evidence.PoolStats) (leak, bool) {
 	var l leak
 	var begun time.Time
@@ -114,7 +115,7 @@ func leakOf(r *evidence.Run, c evidence.PoolStats) (leak, bool) {
 			continue
 		}
 		q, seconds := w.Pools[i], float64(w.Length)
-		out := q.InUse - max(q.Use/seconds, running(w))
+		out := q.InUse - max(q.Use/seconds, busiest(w))
 		ended = max(ended, q.Use/seconds)
 		// The number in use is a gauge that is read every other second. Without a
 		// queue its variance is its mean (M/G/∞).
@@ -132,6 +133,14 @@ func leakOf(r *evidence.Run, c evidence.PoolStats) (leak, bool) {
 		n++
 	}
 	return l, ended > 0 && l.last-l.first >= max(lost, beyondChance*math.Sqrt(2*variance))
+}
+
+// busiest returns how many sessions were not idle when most were.
+func busiest(w evidence.Window) float64 {
+	if w.Sessions == nil {
+		return 0
+	}
+	return max(float64(w.Sessions.Peak), running(w))
 }
 
 // running returns how many sessions ran a statement, or waited in one, on average.

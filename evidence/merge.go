@@ -192,7 +192,7 @@ func mergeSessions(a, b *SessionStats) *SessionStats {
 	if a == nil {
 		a = &SessionStats{Interval: b.Interval}
 	}
-	out := &SessionStats{Samples: a.Samples + b.Samples, Planned: a.Planned + b.Planned, Interval: b.Interval}
+	out := &SessionStats{Samples: a.Samples + b.Samples, Planned: a.Planned + b.Planned, Interval: b.Interval, Peak: max(a.Peak, b.Peak)}
 	if out.Samples == 0 {
 		return out
 	}

@@ -20,11 +20,15 @@ type Tick struct {
 
 // Add adds the tick to the window.
 func (w *Window) Add(t Tick) error {
+	for i := range w.Endpoints {
+		w.Endpoints[i].Pending = nil // as it stands at the end
+	}
 	for _, e := range t.Endpoints {
 		i := w.endpoint(e.Name)
 		if err := w.Endpoints[i].add(e); err != nil {
 			return err
 		}
+		w.Endpoints[i].Pending = e.Pending
 	}
 	for _, p := range t.Paths {
 		i := w.path(p.Name)

@@ -68,6 +68,12 @@ type Endpoint struct {
 	// times out must not hide in an average. Nil where none failed; files from
 	// before it existed have all requests in Latency.
 	FailedLatency *Histogram `json:"failed_latency,omitempty"`
+
+	// Pending is how old requests were, from their intended start, that had no
+	// answer when the window ended. They count with the window in which they end;
+	// but one that never does must not look like none. Those of less than a tenth of
+	// a second are left out. Nil where there are none, and of a k6 script.
+	Pending *Histogram `json:"pending,omitempty"`
 }
 
 // Mean returns the mean latency of all requests in seconds, failed ones
@@ -156,6 +162,7 @@ type SessionStats struct {
 	Planned  int               `json:"planned"`  // that should have been
 	Interval scenarios.Seconds `json:"interval"` //
 	Activity []Activity        `json:"activity"` // sums over the samples ÷ Samples
+	Peak     int               `json:"peak"`     // most sessions of clients in one sample that were not idle; 0 in files from before it existed
 	Blockers []Blocker         `json:"blockers,omitempty"`
 }
 

@@ -245,7 +245,7 @@ func stepDoc(s *capacity.Step, g *evidence.Generator) stepPart {
 func judgmentDoc(j capacity.Judgement) judgmentPart {
 	p := judgmentPart{
 		Objective: j.Objective.String(), Endpoint: j.Endpoint, Status: string(j.Status),
-		Got: number(j.Got), Limit: number(j.Limit), N: j.N, Failed: j.Failed, Need: j.Need,
+		Got: number(j.Got), Limit: number(j.Limit), N: j.N, Failed: j.Failed, Overdue: j.Overdue, Need: j.Need,
 	}
 	if j.N == 0 {
 		p.Got = unknown

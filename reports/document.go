@@ -282,11 +282,12 @@ type judgmentPart struct {
 	Objective string `json:"objective"` // Such as "p95<300ms".
 	Endpoint  string `json:"endpoint"`
 	Status    string `json:"status" jsonschema:"enum=met,enum=missed,enum=boundary,enum=too few,enum=unmeasured"`
-	Got       number `json:"got"`    // Seconds, null where the quantile is that of a failed request; or share of failed requests.
-	Limit     number `json:"limit"`  // Likewise.
-	N         int64  `json:"n"`      // Requests.
-	Failed    int64  `json:"failed"` // Of these.
-	Need      int64  `json:"need"`   // Requests that it would take, where n is too few.
+	Got       number `json:"got"`     // Seconds, null where the quantile is that of a request that failed or got no answer; or share of failed requests.
+	Limit     number `json:"limit"`   // Likewise.
+	N         int64  `json:"n"`       // Requests, overdue ones included.
+	Failed    int64  `json:"failed"`  // Of these.
+	Overdue   int64  `json:"overdue"` // Of these: longer under way than allowed when the step ended.
+	Need      int64  `json:"need"`    // Requests that it would take, where n is too few.
 }
 
 // endpointPart is one route in the judged step.

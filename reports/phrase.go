@@ -204,7 +204,7 @@ func (j judgmentPart) says() string {
 	}
 	got := figure(j.Got)
 	if !j.Got.known() {
-		got = fmt.Sprintf("out of reach, %s failed", share(number(j.Failed)/number(j.N)))
+		got = fmt.Sprintf("out of reach, %s %s", share(number(j.Failed+j.Overdue)/number(j.N)), unanswered(j.Overdue))
 	}
 	s := fmt.Sprintf("%s, limit %s (n=%s)", got, figure(j.Limit), count(j.N))
 	if capacity.Status(j.Status) == capacity.Boundary {

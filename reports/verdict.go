@@ -141,7 +141,7 @@ func failures(r *Report, on []FailOn) []string {
 		if s := r.Model.Step(); s != nil && s.Status == capacity.Missed {
 			for _, j := range s.Verdicts {
 				if j.Status == capacity.Missed {
-					out = append(out, fmt.Sprintf("%s: %s (limit %s, %d requests) at %s", j.Endpoint, got(j), limit(j), j.N, load(*s)))
+					out = append(out, fmt.Sprintf("%s: %s (limit %s, %d requests%s) at %s", j.Endpoint, got(j), limit(j), j.N, overdue(j), load(*s)))
 				}
 			}
 		}
@@ -257,11 +257,27 @@ func got(j capacity.Judgement) string {
 	if j.Objective.Quantile > 0 {
 		name, _, _ := strings.Cut(scenarios.Objective{Quantile: j.Objective.Quantile, Limit: 1}.String(), "<")
 		if math.IsInf(j.Got, 1) {
-			return fmt.Sprintf("%s out of reach, %.1f %% failed", name, 100*float64(j.Failed)/float64(j.N))
+			return fmt.Sprintf("%s out of reach, %.1f %% %s", name, 100*float64(j.Failed+j.Overdue)/float64(j.N), unanswered(j.Overdue))
 		}
 		return name + " " + millis(j.Got)
 	}
 	return fmt.Sprintf("%.1f %% failed", 100*j.Got)
+}
+
+// unanswered says what became of requests that have no latency.
+func unanswered(overdue int64) string {
+	if overdue > 0 {
+		return "failed or got no answer"
+	}
+	return "failed"
+}
+
+// overdue says how many of the requests have no answer.
+func overdue(j capacity.Judgement) string {
+	if j.Overdue == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", %d without an answer at the end", j.Overdue)
 }
 
 func limit(j capacity.Judgement) string {

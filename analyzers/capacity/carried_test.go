@@ -1,6 +1,7 @@
 package capacity
 
 import (
+	"math"
 	"testing"
 	"time"
 
@@ -81,6 +82,42 @@ func TestCarried(t *testing.T) {
 		}
 		if w := m.Step().Window(); w.Length != 10 || len(m.Caveats) > 0 {
 			t.Errorf("%s: time is looked for in %v s, %q", name, w.Length, m.Caveats)
+		}
+	}
+}
+
+// Who got no answer by the end of the step has waited in it.
+func TestOverdue(t *testing.T) {
+	h := func(d time.Duration, n int64) *evidence.Histogram {
+		h := evidence.NewHistogram()
+		h.RecordN(d, n)
+		return h
+	}
+	p95 := scenarios.Objective{Quantile: 0.95, Limit: 0.3}
+	for _, tt := range []struct {
+		name     string
+		answered int64
+		pending  *evidence.Histogram
+		want     Status
+		n        int64
+		got      float64
+		inFlight float64
+	}{
+		{"nobody waits", 100, nil, Met, 100, 0.01, 0.1},
+		{"two wait", 100, h(time.Second, 2), Met, 102, 0.01, 0.3},
+		{"many wait", 100, h(5*time.Second, 50), Missed, 150, math.Inf(1), 25.1},
+		{"many have just begun", 100, h(150*time.Millisecond, 50), Met, 100, 0.01, 0.85},
+		{"none was answered", 0, h(20*time.Second, 5), Missed, 5, math.Inf(1), 5},
+		{"one was not answered", 0, h(20*time.Second, 1), TooFew, 1, math.Inf(1), 1},
+	} {
+		e := evidence.Endpoint{Name: "GET /a", Requests: tt.answered, Latency: latencies(tt.answered, 0), Pending: tt.pending}
+		j := judge(p95, e)
+		if j.Status != tt.want || j.N != tt.n || math.Abs(j.Got-tt.got) > 0.001 && j.Got != tt.got {
+			t.Errorf("%s: %s with %d requests, p95 %v; want %s with %d, %v", tt.name, j.Status, j.N, j.Got, tt.want, tt.n, tt.got)
+		}
+		s, err := fitStep(&evidence.Run{}, evidence.Window{Length: 10, Endpoints: []evidence.Endpoint{e}})
+		if err != nil || math.Abs(s.InFlight-tt.inFlight) > 0.02*tt.inFlight {
+			t.Errorf("%s: %v in flight, want %v (%v)", tt.name, s.InFlight, tt.inFlight, err)
 		}
 	}
 }

@@ -121,7 +121,7 @@ func fitStep(r *evidence.Run, w evidence.Window) (*Step, error) {
 		x := float64(e.Requests) / seconds
 		es := EndpointStep{
 			Name: e.Name, Requests: e.Requests, Failed: e.Failed, Errors: e.Errors,
-			Throughput: x, Latency: quantiles(e.Latency), InFlight: InFlight(x, e.Mean()),
+			Throughput: x, Latency: quantiles(e.Latency), InFlight: InFlight(x, e.Mean()) + stuck(e, seconds),
 		}
 		for _, o := range r.Plan.Objectives {
 			if !o.Covers(e.Name) {
@@ -147,6 +147,22 @@ func fitStep(r *evidence.Run, w evidence.Window) (*Step, error) {
 	s.Ledger = buildLedger(r, w, s)
 	s.stations(w)
 	return s, nil
+}
+
+// stuck returns the requests in flight that the latencies of a window of that length
+// do not tell of, because they have not ended. In a steady state those that came into
+// the window make up for it; where they were no more than a fifth of the others' time,
+// nothing is added.
+func stuck(e evidence.Endpoint, length float64) float64 {
+	n := float64(e.Pending.Count())
+	if n == 0 {
+		return 0
+	}
+	waited := n * min(length, e.Pending.Mean())
+	if waited <= mostCarried*e.Mean()*float64(e.Requests) {
+		return 0
+	}
+	return waited / length
 }
 
 // routes returns the endpoints by what a sender may be called: their route, with its

@@ -20,15 +20,18 @@ const chance = 0.01
 // Counts decide, not the quantile: if a share p of all answers is too slow,
 // the number among n is binomial, so P(at least k of n) says whether k is
 // evidence or luck. This works for the five slow answers of a rare endpoint as
-// well as for a million. An answer that failed is too slow, however fast.
+// well as for a million. An answer that failed is too slow, however fast, and so is
+// one that has not come when the window ends though it was due by then.
 func judge(o scenarios.Objective, e evidence.Endpoint) Judgement {
 	j := Judgement{Objective: o, Endpoint: e.Name, N: e.Requests, Failed: e.Failed}
 	var bad int64
 	var allowed float64
 	if o.Quantile > 0 {
-		j.Got, j.Limit = quantile(e, o.Quantile), float64(o.Limit)
+		j.Overdue = e.Pending.Above(float64(o.Limit))
+		j.N += j.Overdue
+		j.Got, j.Limit = quantile(e, j.N, o.Quantile), float64(o.Limit)
 		allowed = 1 - o.Quantile
-		bad = min(e.Requests, e.Latency.Above(float64(o.Limit))+e.Failed)
+		bad = min(e.Requests, e.Latency.Above(float64(o.Limit))+e.Failed) + j.Overdue
 	} else {
 		j.Limit, allowed, bad = o.Errors, o.Errors, e.Failed
 		if e.Requests > 0 {
@@ -37,13 +40,13 @@ func judge(o scenarios.Objective, e evidence.Endpoint) Judgement {
 	}
 	j.Need = need(allowed)
 	switch {
-	case e.Requests == 0:
+	case j.N == 0:
 		j.Status = Unmeasured
-	case atLeast(bad, e.Requests, allowed) < chance:
+	case atLeast(bad, j.N, allowed) < chance:
 		j.Status = Missed
-	case float64(bad) > allowed*float64(e.Requests) && e.Requests >= j.Need:
+	case float64(bad) > allowed*float64(j.N) && j.N >= j.Need:
 		j.Status = Boundary
-	case e.Requests < j.Need:
+	case j.N < j.Need:
 		j.Status = TooFew
 	default:
 		j.Status = Met
@@ -51,11 +54,11 @@ func judge(o scenarios.Objective, e evidence.Endpoint) Judgement {
 	return j
 }
 
-// quantile returns the latency, in seconds, below which the share q of all
-// requests was answered in order. Those that failed never were: where the share
-// takes one of them, it is infinite.
-func quantile(e evidence.Endpoint, q float64) float64 {
-	rank := q*float64(e.Requests) - 1e-9 // 0.07·100 is a little more than 7
+// quantile returns the latency, in seconds, below which the share q of n requests
+// was answered in order. Those that failed never were, nor those that are overdue:
+// where the share takes one of them, it is infinite.
+func quantile(e evidence.Endpoint, n int64, q float64) float64 {
+	rank := q*float64(n) - 1e-9 // 0.07·100 is a little more than 7
 	answered := float64(e.Latency.Count())
 	if rank > answered {
 		return math.Inf(1)

@@ -148,10 +148,11 @@ type Judgement struct {
 	Objective scenarios.Objective
 	Endpoint  string
 	Status    Status
-	Got       float64 // seconds, +Inf where the quantile is that of a failed request; or share of failed requests
+	Got       float64 // seconds, +Inf where the quantile is that of a request that failed or is overdue; or share of failed requests
 	Limit     float64 // likewise
-	N         int64   // requests
+	N         int64   // requests, those that are overdue included
 	Failed    int64   // of these
+	Overdue   int64   // of these: longer under way than allowed when the step ended
 	Need      int64   // requests that it would take, where N is too few
 }
 

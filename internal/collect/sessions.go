@@ -128,6 +128,7 @@ type activity struct {
 	samples  int
 	planned  int
 	counts   map[evidence.Activity]int
+	peak     int // most clients in a sample
 	locked   int // sessions waiting for a lock, all samples together
 	blockers map[evidence.Blocker]*blocking
 	asked    time.Time // for blockers, last
@@ -223,9 +224,14 @@ func (s *sessions) sample(ctx context.Context, c *pgx.Conn) error {
 	s.mu.Lock()
 	a := s.acc
 	a.samples++
+	clients := 0
 	for _, r := range rows {
 		a.counts[r.Activity]++
+		if r.Backend == clientBackend {
+			clients++
+		}
 	}
+	a.peak = max(a.peak, clients)
 	a.locked += len(waiting)
 	ask := len(waiting) > 0 && time.Since(a.asked) > blockerInterval
 	if ask {
@@ -357,6 +363,7 @@ func (s *sessions) Cut(ctx context.Context, w *evidence.Window) error {
 	elapsed := s.acc.begin.Sub(a.begin)
 	stats := &evidence.SessionStats{
 		Samples:  a.samples,
+		Peak:     a.peak,
 		Planned:  max(a.samples, a.planned),
 		Interval: scenarios.Seconds(s.hub.paced(sampleInterval).Seconds()),
 	}

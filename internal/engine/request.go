@@ -55,7 +55,7 @@ func (u *user) exchange(load, ctx context.Context, endpoint int, intended time.T
 	}
 	r.Start, u.sent = time.Now(), true
 	if sink != nil {
-		sink.Started(Start{r.Start, intended, r.New})
+		sink.Started(Start{r.Endpoint, r.Start, intended, r.User, r.New})
 	}
 	if err != nil {
 		r.End, r.Err = r.Start, "bad request"

@@ -25,7 +25,9 @@ type Result struct {
 
 // A Start is a request that is being sent; its Result follows.
 type Start struct {
+	Endpoint     string // route
 	At, Intended time.Time
+	User         int  // number of the session, as in its Result
 	New          bool // the first request of a session
 }
 

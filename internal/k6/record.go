@@ -51,6 +51,7 @@ type wireEndpoint struct {
 	evidence.Endpoint
 	Latency       buckets `json:"latency"`
 	FailedLatency buckets `json:"failed_latency,omitempty"`
+	Pending       buckets `json:"pending,omitempty"`
 }
 
 type wirePath struct {
@@ -74,7 +75,7 @@ type wireTick struct {
 func (t Tick) MarshalJSON() ([]byte, error) {
 	w := wireTick{Tick: evidence.Tick(t), Generator: wireGenerator{t.Generator, pack(t.Generator.Lag)}}
 	for _, e := range t.Endpoints {
-		w.Endpoints = append(w.Endpoints, wireEndpoint{e, pack(e.Latency), pack(e.FailedLatency)})
+		w.Endpoints = append(w.Endpoints, wireEndpoint{e, pack(e.Latency), pack(e.FailedLatency), pack(e.Pending)})
 	}
 	for _, p := range t.Paths {
 		w.Paths = append(w.Paths, wirePath{p, pack(p.Latency)})
@@ -98,6 +99,9 @@ func (t *Tick) UnmarshalJSON(b []byte) error {
 		e.Endpoint.Latency = e.Latency.unpack()
 		if e.FailedLatency != nil {
 			e.Endpoint.FailedLatency = e.FailedLatency.unpack()
+		}
+		if e.Pending != nil {
+			e.Endpoint.Pending = e.Pending.unpack()
 		}
 		t.Endpoints = append(t.Endpoints, e.Endpoint)
 	}

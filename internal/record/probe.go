@@ -88,9 +88,10 @@ func (c *conductor) probeOne(ctx context.Context, endpoint string, background ev
 			c.set.Cut(ctx, &evidence.Window{})
 		}
 		start := time.Now()
-		// Around the request alone: the look that follows costs the app ten times as much
-		// as a small request, since it answers for its metrics.
-		app, server := c.set.Used(evidence.App), c.set.Used(evidence.Postgres)
+		// The app's, around the request alone: the look that follows costs it ten times as
+		// much as a small request, since it answers for its metrics. What looking costs
+		// the server is told apart, but sessions that a request opens are not known before.
+		app := c.set.Used(evidence.App)
 		res, err := c.Prober.Send(ctx)
 		if err != nil {
 			return f, err
@@ -99,7 +100,6 @@ func (c *conductor) probeOne(ctx context.Context, endpoint string, background ev
 			continue
 		}
 		f.AppCPU += max(0, c.set.Used(evidence.App)-app)
-		f.ServerCPU += max(0, c.set.Used(evidence.Postgres)-server)
 		one := evidence.Window{Start: start, Length: scenarios.Seconds(time.Since(start).Seconds())}
 		c.set.Cut(ctx, &one)
 		one.Length = scenarios.Seconds(time.Since(start).Seconds())
@@ -175,8 +175,14 @@ func footprint(f *evidence.Footprint, ws []evidence.Window, background evidence.
 			})
 		}
 	}
-	f.AppCPU = less(f.AppCPU/n, f.Seconds, evidence.App, background)
-	f.ServerCPU = less(f.ServerCPU/n, f.Seconds, evidence.Postgres, background)
+	f.AppCPU = less(f.AppCPU/n, evidence.App, f.Seconds, background)
+	var server float64
+	for _, p := range w.Processes {
+		if p.Role == evidence.Postgres {
+			server += p.Run
+		}
+	}
+	f.ServerCPU = less(server/n, evidence.Postgres, float64(w.Length)/n, background)
 	return nil
 }
 
@@ -216,9 +222,9 @@ func called(ws []evidence.Window, dependency string) int {
 	return n
 }
 
-// less returns what a request used of the processors, less what processes of the role
-// would have used in those seconds anyway.
-func less(used, seconds float64, role string, background evidence.Window) float64 {
+// less returns the used processor time less what processes of the role would have
+// used in those seconds anyway.
+func less(used float64, role string, seconds float64, background evidence.Window) float64 {
 	for _, p := range background.Processes {
 		if p.Role == role && background.Length > 0 {
 			used -= p.Run * seconds / float64(background.Length)

@@ -124,11 +124,11 @@ func TestLess(t *testing.T) {
 		{"the server's, of all its processes", 0.05, 0.1, evidence.Postgres, 0.02},
 		{"less than nothing", 0.005, 0.1, evidence.App, 0},
 	} {
-		if got := less(tt.used, tt.seconds, tt.role, background); math.Abs(got-tt.want) > 1e-9 {
+		if got := less(tt.used, tt.role, tt.seconds, background); math.Abs(got-tt.want) > 1e-9 {
 			t.Errorf("%s: %v s, want %v", tt.name, got, tt.want)
 		}
 	}
-	if got := less(0.05, 0.1, evidence.App, evidence.Window{}); got != 0.05 {
+	if got := less(0.05, evidence.App, 0.1, evidence.Window{}); got != 0.05 {
 		t.Errorf("without a background: %v s, want all of it", got)
 	}
 }

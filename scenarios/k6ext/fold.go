@@ -56,6 +56,8 @@ type fold struct {
 	lo   int64
 	free []*second
 
+	flights map[int]flight // by user: requests that have no answer yet
+
 	users   float64 // as last heard
 	waiting int64   // sessions, when the latest second was over
 
@@ -79,12 +81,18 @@ type second struct {
 	usersSum, usersCount float64
 }
 
-// A row keeps its histograms when the rest is emptied. failed is the endpoint's
-// FailedLatency, made when the first request fails.
+// A row keeps its histograms when the rest is emptied. failed and pending are the
+// endpoint's FailedLatency and Pending, made when they are needed first.
 type row struct {
 	evidence.Endpoint
-	failed *evidence.Histogram
-	used   bool
+	failed, pending *evidence.Histogram
+	used            bool
+}
+
+// A flight is a request without an answer.
+type flight struct {
+	at, intended time.Time
+	endpoint     int
 }
 
 // about is what the tags of a sample say.
@@ -101,6 +109,7 @@ func newFold() *fold {
 	return &fold{
 		clock:   evidence.ServiceTime,
 		ids:     map[string]int{},
+		flights: map[int]flight{},
 		about:   map[*metrics.TagSet]about{},
 		checks:  map[string]*k6.Check{},
 		refused: map[string]int64{},
@@ -182,9 +191,11 @@ func (f *fold) events(e *events) {
 		if x.New {
 			s.sessions++
 		}
+		f.flights[x.User] = flight{x.At, x.Intended, f.id(x.Endpoint)}
 	}
 	for i := range e.results {
 		r := &e.results[i]
+		f.landed(r)
 		f.at(r.End).count(f.id(r.Endpoint), r.Status, r.Err, r.End.Sub(r.Intended), r.End.Sub(r.Start), r.Bytes)
 		if strings.HasPrefix(r.Err, "redirect refused") {
 			f.refuse(host(r.URL))
@@ -193,6 +204,36 @@ func (f *fold) events(e *events) {
 	for _, p := range e.passages {
 		f.at(p.End).pass(p)
 	}
+}
+
+// young requests are not told of: that they have no answer yet says nothing.
+const young = 100 * time.Millisecond
+
+// landed ends the request's flight. In the seconds that it was under way in beyond
+// their ends, and that are not closed, it was pending.
+func (f *fold) landed(r *engine.Result) {
+	if l, ok := f.flights[r.User]; ok && l.at.Equal(r.Start) { // else its user has begun the next
+		delete(f.flights, r.User)
+	}
+	for i, s := range f.open {
+		over := f.start.Add(time.Duration(f.lo+int64(i)+1) * time.Second)
+		if r.Start.Before(over) && r.End.After(over) {
+			s.wait(f.id(r.Endpoint), over.Sub(r.Intended))
+		}
+	}
+}
+
+// wait adds a request that is pending when the second ends.
+func (s *second) wait(endpoint int, age time.Duration) {
+	if age < young {
+		return
+	}
+	r := s.row(endpoint)
+	if r.pending == nil {
+		r.pending = evidence.NewHistogram()
+	}
+	r.Pending = r.pending
+	r.pending.Record(age)
 }
 
 func (f *fold) trail(t *httpext.Trail) {
@@ -314,8 +355,8 @@ func (f *fold) id(name string) int {
 	return len(f.name) - 1
 }
 
-// count adds one request that has ended.
-func (s *second) count(endpoint, status int, kind string, latency, busy time.Duration, bytes int64) {
+// row returns the endpoint's, for something that happened to it.
+func (s *second) row(endpoint int) *row {
 	for len(s.rows) <= endpoint {
 		s.rows = append(s.rows, nil)
 	}
@@ -329,6 +370,12 @@ func (s *second) count(endpoint, status int, kind string, latency, busy time.Dur
 		r.used = true
 		s.seen = append(s.seen, endpoint)
 	}
+	return r
+}
+
+// count adds one request that has ended.
+func (s *second) count(endpoint, status int, kind string, latency, busy time.Duration, bytes int64) {
+	r := s.row(endpoint)
 	r.Requests++
 	r.Bytes += bytes
 	if kind == "" {
@@ -406,6 +453,12 @@ func (f *fold) cut(now time.Time, last bool) (t evidence.Tick, s *second, ok boo
 		s = f.fresh()
 	}
 	f.lo++
+	over := from.Add(length)
+	for _, l := range f.flights {
+		if l.at.Before(over) {
+			s.wait(l.endpoint, over.Sub(l.intended))
+		}
+	}
 	return f.tick(s, from, length), s, true
 }
 
@@ -455,7 +508,10 @@ func (f *fold) recycle(s *second) {
 		if r.FailedLatency != nil {
 			r.FailedLatency.Reset()
 		}
-		*r = row{Endpoint: evidence.Endpoint{Latency: r.Latency}, failed: r.failed}
+		if r.Pending != nil {
+			r.Pending.Reset()
+		}
+		*r = row{Endpoint: evidence.Endpoint{Latency: r.Latency}, failed: r.failed, pending: r.pending}
 	}
 	for i := range s.paths {
 		p := &s.paths[i]

@@ -3,6 +3,7 @@ package k6ext
 import (
 	"fmt"
 	"maps"
+	"math"
 	"testing"
 	"time"
 
@@ -66,6 +67,62 @@ func TestFoldBySecond(t *testing.T) {
 	}
 	if got := float64(last[0].Length); got < 0.699 || got > 0.701 || !last[0].Alive {
 		t.Errorf("last second: %v long, alive %v", got, last[0].Alive)
+	}
+}
+
+// A request without an answer is told of in each second that it outlasts, and no
+// longer when it has ended.
+func TestFoldPending(t *testing.T) {
+	at := func(ms int) time.Time { return t0.Add(time.Duration(ms) * time.Millisecond) }
+	start := func(user, ms int) *events {
+		return &events{at: at(ms), starts: []engine.Start{{Endpoint: "a", At: at(ms), Intended: at(ms), User: user}}}
+	}
+	end := func(user, from, to int) *events {
+		return &events{at: at(to), results: []engine.Result{{Endpoint: "a", Intended: at(from), Start: at(from), End: at(to), User: user, Status: 200}}}
+	}
+	f := newFold()
+	f.add([]metrics.SampleContainer{
+		begin{t0}, start(1, 100),
+		// Answered in the next second, before this one is closed.
+		start(2, 500), end(2, 500, 1100),
+		// Too young at its end.
+		start(3, 950),
+		// Answered, and its user has begun the next one.
+		start(4, 200), start(4, 400), end(4, 200, 300),
+	})
+	type told struct {
+		ended, pending int64
+		oldest         float64
+	}
+	tell := func(ms int) (out told) {
+		tick, s, ok := f.cut(at(ms), false)
+		if !ok {
+			t.Fatalf("no tick at %d ms", ms)
+		}
+		for _, e := range tick.Endpoints {
+			out.ended += e.Requests
+			out.pending += e.Pending.Count()
+			out.oldest = max(out.oldest, e.Pending.Max())
+		}
+		f.recycle(s)
+		return out
+	}
+	near := func(got, want told) bool {
+		return got.ended == want.ended && got.pending == want.pending && math.Abs(got.oldest-want.oldest) <= 0.02
+	}
+	if got, want := tell(1300), (told{1, 3, 0.9}); !near(got, want) {
+		t.Errorf("first second: %+v, want %+v", got, want)
+	}
+	f.add([]metrics.SampleContainer{end(1, 100, 1500), end(3, 950, 1990)})
+	if got, want := tell(2300), (told{3, 1, 1.6}); !near(got, want) {
+		t.Errorf("second: %+v, want %+v", got, want)
+	}
+	f.add([]metrics.SampleContainer{end(4, 400, 2100)})
+	if got, want := tell(3300), (told{1, 0, 0}); !near(got, want) {
+		t.Errorf("third: %+v, want %+v", got, want)
+	}
+	if len(f.flights) != 0 {
+		t.Errorf("%d requests are still under way", len(f.flights))
 	}
 }
 

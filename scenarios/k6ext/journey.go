@@ -164,7 +164,7 @@ func (s *callSink) push(e *events) {
 }
 
 // Started implements engine.Sink.
-func (s *callSink) Started(e engine.Start) { s.start = engine.Start{At: e.At, Intended: e.Intended} }
+func (s *callSink) Started(e engine.Start) { s.start = e; s.start.New = false }
 
 // Result implements engine.Sink.
 func (s *callSink) Result(r engine.Result) {
