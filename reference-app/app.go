@@ -141,7 +141,7 @@ func start(ctx context.Context, c Config, on faults.Switches, s settings) (_ *Ap
 	if on.FigureByFigure {
 		s.webConns, s.distance = 2*s.webConns, 12*time.Millisecond
 	}
-	if on.SeatsSerializable {
+	if on.SeatsSerializable || on.CountInAnyOrder {
 		s.distance = time.Millisecond
 	}
 	if on.ShortConnections {

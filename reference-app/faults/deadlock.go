@@ -7,7 +7,8 @@ var Deadlock = &Fault{
 
 Every view of an item updates two rows, how many items were opened and how many
 minutes were spent, by walking through a map of counters, whose order is another one
-each time. Two views that lock the same two rows in opposite order wait for each
+each time. The database is in the next zone, a millisecond away, and so much time passes
+between the two. Two views that lock the same two rows in opposite order wait for each
 other until PostgreSQL ends one of them a second later; the app tries that one again.
 During the second both rows are locked, and all other views queue up behind. A single
 developer never sees it, and neither does a test with one user at a time.
