@@ -127,7 +127,7 @@ func (p *Pass) betweenAttempts(endpoint string, refused float64) float64 {
 			}
 		}
 	}
-	if refused < requestsOf(p.Step)[endpoint] || own < nearlyAll*all {
+	if refused < requestsOf(p)[endpoint] || own < nearlyAll*all {
 		return 0
 	}
 	return own

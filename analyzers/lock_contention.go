@@ -57,6 +57,9 @@ func lockContention(p *Pass) {
 	}
 	groups := map[lockGroup][]evidence.Blocker{}
 	for _, b := range p.Window.Sessions.Blockers {
+		if b.State == evidence.Circle { // see TransactionConflicts
+			continue
+		}
 		g := lockGroup{lockSort(b.LockType), strings.TrimPrefix(b.Relation, "public.")}
 		groups[g] = append(groups[g], b)
 	}

@@ -88,6 +88,9 @@ func transactionConflicts(p *Pass) {
 	if d.Deadlocks*deadlockTimeout > oftenLocked*seconds && heldTooLong(p) >= 0.5 {
 		part = 1
 	}
+	if d.Deadlocks > 0 {
+		part = max(part, rootless(p))
+	}
 	repeated := map[string]float64{} // statement → share of its calls that are repetitions
 	var again, between map[string]float64
 	if conflicts {
@@ -220,6 +223,25 @@ func heldTooLong(p *Pass) float64 {
 	return long / all
 }
 
+// rootless returns the share of the waiting for locks that leads to nobody who waits for
+// none: the waits go round in a circle, which is a deadlock that nobody has ended yet.
+func rootless(p *Pass) float64 {
+	if len(p.Window.Sessions.Blockers) == 0 {
+		return 1 // they were looked for, and files from before circles were told have nothing else
+	}
+	var circle, all float64
+	for _, b := range p.Window.Sessions.Blockers {
+		all += b.Waiting
+		if b.State == evidence.Circle {
+			circle += b.Waiting
+		}
+	}
+	if all == 0 {
+		return 0
+	}
+	return circle / all
+}
+
 func rollbackShare(d *evidence.Database) float64 {
 	if n := d.Commits + d.Rollbacks; n > 0 {
 		return d.Rollbacks / n
@@ -249,7 +271,7 @@ type surplus struct{ expected, calls float64 }
 // window ask for. Statements that jobs send as well are among them.
 func amplified(p *Pass, rollbacks float64) map[string]surplus {
 	expected := map[string]float64{}
-	requests := requestsOf(p.Step)
+	requests := requestsOf(p)
 	for _, f := range p.Run.Footprints {
 		for _, s := range f.Statements {
 			expected[s.ID] += s.Calls * requests[f.Endpoint]
@@ -264,11 +286,12 @@ func amplified(p *Pass, rollbacks float64) map[string]surplus {
 	return out
 }
 
-// requestsOf returns how many requests of each endpoint ended in the step.
-func requestsOf(s *capacity.Step) map[string]float64 {
+// requestsOf returns how many requests of each endpoint ended in the step, or have
+// begun and have no answer.
+func requestsOf(p *Pass) map[string]float64 {
 	out := map[string]float64{}
-	for _, e := range s.Endpoints {
-		out[e.Name] = float64(e.Requests)
+	for _, e := range p.Window.Endpoints {
+		out[e.Name] = float64(e.Requests + e.Pending.Count())
 	}
 	return out
 }
@@ -309,7 +332,7 @@ func repetitions(p *Pass, more map[string]surplus) (again, between map[string]fl
 			unexplained[e.Endpoint] += e.Amount
 		}
 	}
-	requests := requestsOf(p.Step)
+	requests := requestsOf(p)
 	for _, f := range p.Run.Footprints {
 		var expected, calls float64
 		for _, s := range f.Statements {

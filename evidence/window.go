@@ -187,13 +187,17 @@ type Blocker struct {
 	Mode        string  `json:"mode,omitempty"`       // that they want
 	Waiter      string  `json:"waiter,omitempty"`     // statement ID of the waiters
 	Holder      string  `json:"holder,omitempty"`     // statement ID: what the root ran, or ran last
-	State       string  `json:"state"`                // of the root: active, idle in transaction
+	State       string  `json:"state"`                // of the root: active, idle in transaction; Circle where there is none
 	WaitClass   string  `json:"wait_class,omitempty"` // what the root itself waits for
 	WaitEvent   string  `json:"wait_event,omitempty"`
 	Application string  `json:"application,omitempty"` // of the root
 	Waiting     float64 `json:"waiting"`               // average sessions that waited for it
 	HeldSeconds float64 `json:"held_seconds"`          // mean age of the root's transaction when seen
 }
+
+// Circle is the State of a Blocker without a root: sessions that wait for each other,
+// until PostgreSQL ends one of them (deadlock_timeout).
+const Circle = "circle"
 
 // A Table is a relation and its indexes, as the catalog had them before the load.
 type Table struct {

@@ -117,6 +117,10 @@ func (b *builder) traffic() {
 		b.rate[e.Name] = e.Throughput
 		b.inFlight[e.Name] = e.InFlight
 	}
+	// Who has no answer yet has sent statements as well.
+	for _, e := range b.window.Endpoints {
+		b.rate[e.Name] += float64(e.Pending.Count()) / b.seconds
+	}
 	for _, f := range b.run.Footprints {
 		b.feet[f.Endpoint] = f
 		rate := b.rate[f.Endpoint]

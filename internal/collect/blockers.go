@@ -139,6 +139,12 @@ func (s *sessions) findRoots(ctx context.Context, c *pgx.Conn, rows []session, w
 	}
 	var out []found
 	for pid, rs := range roots {
+		l := locks[pid]
+		if len(rs) == 0 && len(blocked[pid]) > 0 {
+			out = append(out, found{evidence.Blocker{
+				LockType: l.kind, Relation: l.relation, Mode: l.mode, Waiter: at[pid].Statement, State: evidence.Circle,
+			}, blocking{1, at[pid].age}})
+		}
 		for _, root := range rs {
 			h, known := at[root]
 			switch {
@@ -147,7 +153,6 @@ func (s *sessions) findRoots(ctx context.Context, c *pgx.Conn, rows []session, w
 			case !known: // has ended by now
 				continue
 			}
-			l := locks[pid]
 			out = append(out, found{evidence.Blocker{
 				LockType: l.kind, Relation: l.relation, Mode: l.mode, Waiter: at[pid].Statement,
 				Holder: h.Statement, State: h.State, WaitClass: h.WaitClass, WaitEvent: h.WaitEvent, Application: h.Application,

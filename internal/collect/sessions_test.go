@@ -2,6 +2,7 @@ package collect
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -174,6 +175,30 @@ func TestSessionsAdvisoryLock(t *testing.T) {
 	s := sampleUntil(t, r, "blocker", func(s *evidence.SessionStats) bool { return len(s.Blockers) > 0 })
 	if b := s.Blockers[0]; b.LockType != "advisory" || b.State != "idle" || b.Holder == "" {
 		t.Errorf("blocker is %+v", b)
+	}
+}
+
+// In a deadlock everybody waits for somebody who waits.
+func TestSessionsCircle(t *testing.T) {
+	t.Parallel() // waits more than it works
+	target := database(t, "create table accounts (id int primary key, balance int)", "insert into accounts values (1, 0), (2, 0)")
+	r, _ := start(t, Sessions, target)
+	for _, ids := range [][2]int{{1, 2}, {2, 1}} {
+		background(t, target, "set deadlock_timeout = '1min'", "begin",
+			fmt.Sprintf("update accounts set balance = balance + 1 where id = %d", ids[0]), "select pg_sleep(0.5)",
+			fmt.Sprintf("update accounts set balance = balance + 1 where id = %d", ids[1]))
+	}
+	waits := func(a evidence.Activity) bool { return a.WaitClass == "Lock" }
+	s := settled(t, r, "both waiting", func(s *evidence.SessionStats) bool { return near(aas(s, waits), 2, 0.01) && len(s.Blockers) > 0 })
+	sum := 0.0
+	for _, b := range s.Blockers {
+		sum += b.Waiting
+		if b.State != evidence.Circle || b.Holder != "" || b.Waiter == "" || b.Relation != "public.accounts" {
+			t.Errorf("blocker is %+v, want a circle on accounts", b)
+		}
+	}
+	if !near(sum, 2, 0.05) {
+		t.Errorf("%v sessions wait, want 2: %+v", sum, s.Blockers)
 	}
 }
 
