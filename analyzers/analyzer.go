@@ -25,7 +25,7 @@ type Pass struct {
 	Run    *evidence.Run   // read-only
 	Model  *capacity.Model // computed once, for all analyzers
 	Step   *capacity.Step  // the judged step; never nil
-	Window evidence.Window // all measured windows of that step as one
+	Window evidence.Window // where that step's requests spent their time (capacity.Step.Window)
 	Report func(Finding)
 
 	found []Finding // by the analyzers before this one

@@ -118,16 +118,8 @@ func blockingSideEffect(p *Pass) {
 // each was refused once or more and hardly any other endpoint has such time: then it is
 // between attempts. What else holds up an application has no reason to keep to them.
 func (p *Pass) betweenAttempts(endpoint string, refused float64) float64 {
-	var own, all float64
-	for _, e := range p.Step.Ledger.Time {
-		if e.Class == capacity.ClassOther {
-			all += e.Amount
-			if e.Endpoint == endpoint {
-				own += e.Amount
-			}
-		}
-	}
-	if refused < requestsOf(p)[endpoint] || own < nearlyAll*all {
+	own := unexplainedOf(p.Step)[endpoint]
+	if refused < requestsOf(p)[endpoint] || own < nearlyAll*p.Step.Unattributed {
 		return 0
 	}
 	return own

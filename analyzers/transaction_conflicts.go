@@ -85,11 +85,11 @@ func transactionConflicts(p *Pass) {
 	if locked > 0 {
 		part = min(1, d.Deadlocks*deadlockTimeout*2/seconds/locked)
 	}
-	if d.Deadlocks*deadlockTimeout > oftenLocked*seconds && heldTooLong(p) >= 0.5 {
+	if d.Deadlocks*deadlockTimeout > oftenLocked*seconds && waitingShare(p, heldTooLong) >= 0.5 {
 		part = 1
 	}
 	if d.Deadlocks > 0 {
-		part = max(part, rootless(p))
+		part = max(part, waitingShare(p, rootless))
 	}
 	repeated := map[string]float64{} // statement → share of its calls that are repetitions
 	var again, between map[string]float64
@@ -185,13 +185,7 @@ const (
 // there were rollbacks. A lock inside the application, or a call that nobody measures,
 // has no reason to do that. share is the part of it that lies there.
 func pauses(p *Pass, endpoint string, rollbacks float64, claim capacity.Claim) (amount, share float64) {
-	var claimed, unexplained float64
-	for _, e := range p.Step.Ledger.Time {
-		if e.Endpoint == endpoint && e.Class == capacity.ClassOther {
-			unexplained += e.Amount
-			claimed += e.Amount * claim(e.Key)
-		}
-	}
+	unexplained := unexplainedOf(p.Step)[endpoint]
 	for _, e := range p.Window.Endpoints {
 		if e.Name != endpoint || unexplained == 0 {
 			continue
@@ -201,45 +195,32 @@ func pauses(p *Pass, endpoint string, rollbacks float64, claim capacity.Claim) (
 		more := e.Latency.Slowest(n) - float64(n)*e.Latency.Quantile(0.5)
 		share = min(1, max(0, more/(unexplained*float64(p.Window.Length))))
 		if float64(n) <= fewRequests*float64(e.Requests) && share >= nearlyAll {
-			amount = claimed
+			amount = unexplained * claim(capacity.Key{Class: capacity.ClassOther, Endpoint: endpoint})
 		}
 	}
 	return amount, share
 }
 
-// heldTooLong returns the share of the waiting for locks whose root was older than
-// any transaction should be: it has waited for the end of a deadlock itself.
-func heldTooLong(p *Pass) float64 {
-	var long, all float64
-	for _, b := range p.Window.Sessions.Blockers {
-		all += b.Waiting
-		if b.HeldSeconds >= deadlockTimeout/2 {
-			long += b.Waiting
-		}
-	}
-	if all == 0 {
-		return 0
-	}
-	return long / all
-}
+// heldTooLong says that the root was older than any transaction should be: it has
+// waited for the end of a deadlock itself.
+func heldTooLong(b evidence.Blocker) bool { return b.HeldSeconds >= deadlockTimeout/2 }
 
-// rootless returns the share of the waiting for locks that leads to nobody who waits for
-// none: the waits go round in a circle, which is a deadlock that nobody has ended yet.
-func rootless(p *Pass) float64 {
-	if len(p.Window.Sessions.Blockers) == 0 {
-		return 1 // they were looked for, and files from before circles were told have nothing else
-	}
-	var circle, all float64
+// rootless says that waits go round in a circle: a deadlock that nobody has ended yet.
+func rootless(b evidence.Blocker) bool { return b.State == evidence.Circle }
+
+// waitingShare returns the share of the waiting for locks at such blockers.
+func waitingShare(p *Pass, such func(evidence.Blocker) bool) float64 {
+	var some, all float64
 	for _, b := range p.Window.Sessions.Blockers {
 		all += b.Waiting
-		if b.State == evidence.Circle {
-			circle += b.Waiting
+		if such(b) {
+			some += b.Waiting
 		}
 	}
 	if all == 0 {
 		return 0
 	}
-	return circle / all
+	return some / all
 }
 
 func rollbackShare(d *evidence.Database) float64 {
@@ -326,12 +307,7 @@ func repetitions(p *Pass, more map[string]surplus) (again, between map[string]fl
 			senders[s.ID]++
 		}
 	}
-	unexplained := map[string]float64{}
-	for _, e := range p.Step.Ledger.Time {
-		if e.Class == capacity.ClassOther {
-			unexplained[e.Endpoint] += e.Amount
-		}
-	}
+	unexplained := unexplainedOf(p.Step)
 	requests := requestsOf(p)
 	for _, f := range p.Run.Footprints {
 		var expected, calls float64
@@ -354,6 +330,17 @@ func repetitions(p *Pass, more map[string]surplus) (again, between map[string]fl
 		}
 	}
 	return again, between
+}
+
+// unexplainedOf returns each endpoint's requests in flight that nothing measured.
+func unexplainedOf(s *capacity.Step) map[string]float64 {
+	out := map[string]float64{}
+	for _, e := range s.Ledger.Time {
+		if e.Class == capacity.ClassOther {
+			out[e.Endpoint] += e.Amount
+		}
+	}
+	return out
 }
 
 func serverErrors(w evidence.Window, endpoint string) int64 {

@@ -38,13 +38,19 @@ func onDisk(measure func(*os.File) (time.Duration, error)) (time.Duration, error
 
 const megabyte = 1 << 20
 
-// writeMegabyte returns how long it takes to write a megabyte and flush it, median
-// of twenty.
-func writeMegabyte(f *os.File) (time.Duration, error) {
+// noise is a megabyte that no disk makes smaller.
+func noise() []byte {
 	data := make([]byte, megabyte)
 	for i := range data {
 		data[i] = byte(rand.Uint32())
 	}
+	return data
+}
+
+// writeMegabyte returns how long it takes to write a megabyte and flush it, median
+// of twenty.
+func writeMegabyte(f *os.File) (time.Duration, error) {
+	data := noise()
 	return middle(20, func(i int) error {
 		if _, err := f.WriteAt(data, int64(i%4)*megabyte); err != nil {
 			return err
@@ -57,10 +63,7 @@ func writeMegabyte(f *os.File) (time.Duration, error) {
 // memory, median of two hundred.
 func readPage(f *os.File) (time.Duration, error) {
 	const megabytes = 64
-	data := make([]byte, megabyte)
-	for i := range data {
-		data[i] = byte(rand.Uint32())
-	}
+	data := noise()
 	for i := range int64(megabytes) {
 		if _, err := f.WriteAt(data, i*megabyte); err != nil {
 			return 0, err
