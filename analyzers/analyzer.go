@@ -37,6 +37,7 @@ type Pass struct {
 type kept struct {
 	tokens map[string][]string // of a statement's text
 	pulse  *pulse              // nil until somebody has asked
+	shared map[string]bool     // statements that nearly all endpoints send; likewise
 }
 
 // words returns the tokens of a statement's text.

@@ -107,6 +107,9 @@ func cacheAbsent(p *Pass) {
 
 // everywhere returns the reading statements that nearly all endpoints send.
 func (p *Pass) everywhere() map[string]bool {
+	if p.kept.shared != nil {
+		return p.kept.shared
+	}
 	count := map[string]int{}
 	var endpoints int
 	for _, f := range p.Run.Footprints {
@@ -126,5 +129,6 @@ func (p *Pass) everywhere() map[string]bool {
 			shared[id] = true
 		}
 	}
+	p.kept.shared = shared
 	return shared
 }

@@ -44,6 +44,12 @@ const (
 
 func roundTrips(p *Pass) {
 	each := capacity.RoundTrip(p.Run.Footprints)
+	blames := capacity.BlameEach(p.Step, func(k capacity.Key) string {
+		if k.Class != capacity.ClassNetwork || k.Statement != "" {
+			return ""
+		}
+		return k.Endpoint
+	})
 	for _, f := range p.Run.Footprints {
 		var repeated float64
 		for _, s := range f.Statements {
@@ -55,10 +61,7 @@ func roundTrips(p *Pass) {
 		if trips < chatty || repeated >= trips/2 || way < onTheWay*f.Seconds {
 			continue
 		}
-		claim := func(k capacity.Key) float64 {
-			return is(k.Endpoint == f.Endpoint && k.Statement == "" && k.Class == capacity.ClassNetwork)
-		}
-		blame := p.Step.Blame(claim)
+		blame := blames[f.Endpoint]
 		p.Report(Finding{
 			Bound:   capacity.Network,
 			Subject: Subject{Kind: Endpoint, Name: f.Endpoint, Endpoint: f.Endpoint},
