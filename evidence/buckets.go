@@ -15,11 +15,8 @@ import (
 // process whose lateness we measure.
 func (h *Histogram) Buckets() iter.Seq2[time.Duration, int64] {
 	return func(yield func(time.Duration, int64) bool) {
-		if h.Count() == 0 {
-			return
-		}
-		for _, bar := range h.h.Distribution() {
-			if bar.Count > 0 && !yield(time.Duration(bar.From)*time.Microsecond, bar.Count) {
+		for _, b := range h.all() {
+			if !yield(time.Duration(b.from)*time.Microsecond, int64(b.count)) {
 				return
 			}
 		}
