@@ -111,6 +111,28 @@ db_client_connection_pending_requests{pool_name="jobs"} 3
 	}
 }
 
+func TestStillWaiting(t *testing.T) {
+	for _, tt := range []struct {
+		name           string
+		pending        []float64
+		ended, seconds float64
+		want           float64
+	}{
+		{"nobody", []float64{0, 0, 0, 0, 0}, 0, 10, 0},
+		{"all ended", []float64{3, 5, 4, 0, 3}, 32, 10, 0},
+		{"within the readings' error", []float64{3, 5, 4, 0, 3}, 20, 10, 0},
+		{"never came back", []float64{20, 24, 26, 27, 27}, 4, 10, 244},
+		{"most came back", []float64{20, 24, 26, 27, 2}, 4, 10, 20},
+		{"too few readings", []float64{20, 20}, 0, 10, 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := stillWaiting(tt.pending, tt.ended, tt.seconds); math.Abs(got-tt.want) > 1e-9 {
+				t.Errorf("%v s, want %v", got, tt.want)
+			}
+		})
+	}
+}
+
 func TestCalls(t *testing.T) {
 	a := newApp(t, testdata(t, "before.prom"))
 	r, n := start(t, Calls, &Target{MetricsURL: a.URL})

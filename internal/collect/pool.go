@@ -5,8 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"sync"
+
+	"gonum.org/v1/gonum/stat"
 
 	"github.com/scalecheck/scalecheck/evidence"
 )
@@ -29,7 +32,9 @@ OpenTelemetry's semantic conventions:
 each with db_client_connection_pool_name. Gauges are read every other second; what
 happens between two readings does not show in their averages, but does in the
 histograms. An acquire counts as one that waited when it took more than a
-millisecond: from a pool with a free connection it takes microseconds.`,
+millisecond: from a pool with a free connection it takes microseconds. The histogram
+knows nothing of those that still wait at a window's end: where more were seen
+pending than it accounts for, by more than the readings vary, they are counted.`,
 	Start: startPool,
 }
 
@@ -47,8 +52,8 @@ type pools struct {
 
 	mu      sync.Mutex
 	samples float64
-	inUse   map[string]float64 // sums over samples
-	pending map[string]float64
+	inUse   map[string]float64   // sums over samples
+	pending map[string][]float64 // each sample
 }
 
 func startPool(ctx context.Context, t *Target, n Notes) (Running, error) {
@@ -60,7 +65,7 @@ func startPool(ctx context.Context, t *Target, n Notes) (Running, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &pools{scraper: s, notes: n, last: readPools(page), inUse: map[string]float64{}, pending: map[string]float64{}}
+	p := &pools{scraper: s, notes: n, last: readPools(page), inUse: map[string]float64{}, pending: map[string][]float64{}}
 	p.leave = s.join(ctx, p.sample)
 	return p, nil
 }
@@ -81,7 +86,7 @@ func (p *pools) sample(page *page) {
 		}
 	}
 	for _, s := range page.series("db_client_connection_pending_requests", "db_client_connections_pending_requests") {
-		p.pending[poolName(&s)] += s.value
+		p.pending[poolName(&s)] = append(p.pending[poolName(&s)], s.value)
 	}
 }
 
@@ -126,7 +131,7 @@ func (p *pools) Cut(ctx context.Context, w *evidence.Window) error {
 	p.sample(page) // a window that is shorter than the sampling has this one
 	p.mu.Lock()
 	samples, inUse, pending := p.samples, p.inUse, p.pending
-	p.samples, p.inUse, p.pending = 0, map[string]float64{}, map[string]float64{}
+	p.samples, p.inUse, p.pending = 0, map[string]float64{}, map[string][]float64{}
 	p.mu.Unlock()
 	p.last = readPools(page)
 	if last == nil {
@@ -139,12 +144,15 @@ func (p *pools) Cut(ctx context.Context, w *evidence.Window) error {
 			Acquires: now.acquires - before.acquires, Waits: now.waits - before.waits, Wait: now.wait - before.wait, Use: now.use - before.use,
 		}
 		if !now.slow {
-			s.Waits = pending[name]
+			for _, n := range pending[name] {
+				s.Waits += n
+			}
 		}
 		if s.Acquires < 0 || s.Wait < 0 || s.Use < 0 || s.Waits < 0 {
 			w.Caveats = append(w.Caveats, fmt.Sprintf("counters of pool %s went backwards: the app was restarted; it is left out", name))
 			continue
 		}
+		s.Wait += stillWaiting(pending[name], s.Wait, float64(w.Length))
 		w.Pools = append(w.Pools, s)
 	}
 	slices.SortFunc(w.Pools, func(a, b evidence.PoolStats) int { return cmp.Compare(a.Name, b.Name) })
@@ -153,6 +161,25 @@ func (p *pools) Cut(ctx context.Context, w *evidence.Window) error {
 		return p.notes.Missing(evidence.Pool, "the app's metrics have no db_client_connection_count; publish its pools under OpenTelemetry's names")
 	}
 	return nil
+}
+
+// beyondChance: two standard errors.
+const beyondChance = 2
+
+// stillWaiting returns the seconds that were waited in a window of that length by
+// those that wait at its end, from samples of how many did; ended is what those
+// waited that have their connection.
+func stillWaiting(pending []float64, ended, seconds float64) float64 {
+	n := float64(len(pending))
+	if n < 3 {
+		return 0
+	}
+	mean, sd := stat.MeanStdDev(pending, nil)
+	missing := mean*seconds - ended
+	if missing <= beyondChance*seconds*sd/math.Sqrt(n) {
+		return 0
+	}
+	return min(missing, pending[len(pending)-1]*seconds)
 }
 
 // underLoad reports whether the window is late enough to say that a metric is
