@@ -2,6 +2,7 @@ package evidence
 
 import (
 	"iter"
+	"math"
 	"time"
 )
 
@@ -21,4 +22,22 @@ func (h *Histogram) Buckets() iter.Seq2[time.Duration, int64] {
 			}
 		}
 	}
+}
+
+// Rebuild returns the histogram that yielded the buckets. It takes no more memory than
+// they do until something is added to it.
+func Rebuild(buckets iter.Seq2[time.Duration, int64]) *Histogram {
+	h := &Histogram{bars: []bar{}}
+	var last uint32
+	for d, n := range buckets {
+		us := min(max(d.Microseconds(), lowest), highest)
+		b := bar{uint32(us), uint32(min(max(n, 0), math.MaxUint32))}
+		if h.h != nil || b.from <= last || b.from%b.width() != 0 {
+			h.RecordN(d, n) // not as Buckets yields them
+			continue
+		}
+		h.bars = append(h.bars, b)
+		last = b.from
+	}
+	return h
 }

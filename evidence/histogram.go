@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"math/bits"
 	"slices"
 	"time"
 
@@ -37,14 +38,11 @@ type bar struct{ from, count uint32 }
 // bucket is twice as wide with each further binary digit.
 const subBuckets = 256
 
-// to returns the highest value of the bucket.
-func (b bar) to() uint32 {
-	width := uint32(1)
-	for b.from/width >= subBuckets {
-		width *= 2
-	}
-	return b.from + width - 1
-}
+// width returns how many values fall into the bucket.
+func (b bar) width() uint32 { return 1 << bits.Len32(b.from/subBuckets) }
+
+// to returns the highest of them.
+func (b bar) to() uint32 { return b.from + b.width() - 1 }
 
 // NewHistogram returns an empty histogram.
 func NewHistogram() *Histogram {
@@ -155,7 +153,7 @@ func (h *Histogram) Mean() float64 {
 }
 
 // middle returns the middle of the bucket in seconds.
-func (b bar) middle() float64 { return float64(b.from+(b.to()-b.from+1)/2) / 1e6 }
+func (b bar) middle() float64 { return float64(b.from+b.width()/2) / 1e6 }
 
 // Max returns the largest latency in seconds.
 func (h *Histogram) Max() float64 {

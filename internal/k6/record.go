@@ -126,9 +126,11 @@ func pack(h *evidence.Histogram) buckets {
 }
 
 func (b buckets) unpack() *evidence.Histogram {
-	h := evidence.NewHistogram()
-	for _, p := range b {
-		h.RecordN(time.Duration(p[0])*time.Microsecond, p[1])
-	}
-	return h
+	return evidence.Rebuild(func(yield func(time.Duration, int64) bool) {
+		for _, p := range b {
+			if !yield(time.Duration(p[0])*time.Microsecond, p[1]) {
+				return
+			}
+		}
+	})
 }
