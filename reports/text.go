@@ -32,6 +32,9 @@ const lineWidth = 98
 // other formats.
 const maxRows = 10
 
+// maxReasons of a verdict on a terminal: where all endpoints are slow, WHY comes first.
+const maxReasons = 5
+
 // colors reports whether w is a terminal whose user has not declined colours
 // (no-color.org).
 func colors(w io.Writer) bool {
@@ -130,8 +133,11 @@ func (t *text) verdict(d *document) {
 	t.entry("limited by", d.limit())
 	t.entry("evidence", d.evidence())
 	t.entry("cut short", d.Run.complete())
-	for i, reason := range d.Verdict.Reasons {
+	for i, reason := range first(d.Verdict.Reasons, maxReasons) {
 		t.entry([]string{"because", ""}[min(i, 1)], reason)
+	}
+	if n := len(d.Verdict.Reasons) - maxReasons; n > 0 {
+		t.entry("", fmt.Sprintf("… %d more", n))
 	}
 }
 

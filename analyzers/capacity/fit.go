@@ -142,7 +142,13 @@ func fitStep(r *evidence.Run, w evidence.Window) (*Step, error) {
 	slices.SortFunc(s.Endpoints, func(a, b EndpointStep) int {
 		return cmp.Or(cmp.Compare(b.InFlight, a.InFlight), cmp.Compare(a.Name, b.Name))
 	})
-	slices.SortStableFunc(s.Verdicts, func(a, b Judgement) int { return cmp.Compare(rank(b.Status), rank(a.Status)) })
+	load := map[string]float64{}
+	for _, e := range s.Endpoints {
+		load[e.Name] = e.InFlight
+	}
+	slices.SortStableFunc(s.Verdicts, func(a, b Judgement) int {
+		return cmp.Or(cmp.Compare(rank(b.Status), rank(a.Status)), cmp.Compare(load[b.Endpoint], load[a.Endpoint]))
+	})
 	s.routes = routes(s.Endpoints)
 	s.Ledger = buildLedger(r, w, s)
 	s.stations(w)
