@@ -23,49 +23,56 @@ select
 
 -- 63 bits.
 create function seed.hash(id bigint, salt bigint) returns bigint
-language sql immutable parallel safe
-return hashint8extended(id, salt + 1000003 * $SEED::bigint) & 9223372036854775807;
+language sql immutable parallel safe as $$
+select hashint8extended(id, salt + 1000003 * $SEED::bigint) & 9223372036854775807
+$$;
 
 -- Uniform in [0, 1).
 create function seed.unit(id bigint, salt bigint) returns float8
-language sql immutable parallel safe
-return (seed.hash(id, salt) >> 10)::float8 / 9007199254740992;
+language sql immutable parallel safe as $$
+select (seed.hash(id, salt) >> 10)::float8 / 9007199254740992
+$$;
 
 -- Uniform in 1 … n.
 create function seed.pick(id bigint, salt bigint, n bigint) returns bigint
-language sql immutable parallel safe
-return 1 + seed.hash(id, salt) % n;
+language sql immutable parallel safe as $$
+select 1 + seed.hash(id, salt) % n
+$$;
 
 -- In 1 … n, low numbers far more often: the first percent gets a tenth of the draws.
 create function seed.skewed(id bigint, salt bigint, n bigint) returns bigint
-language sql immutable parallel safe
-return 1 + floor(seed.unit(id, salt) * seed.unit(id, salt) * n)::bigint;
+language sql immutable parallel safe as $$
+select 1 + floor(seed.unit(id, salt) * seed.unit(id, salt) * n)::bigint
+$$;
 
 -- The moment the seeded history ends. A constant, for the sake of repeatability.
 create function seed.epoch() returns timestamptz
-language sql immutable parallel safe
-return timestamptz '2026-01-05 08:00:00+00';
+language sql immutable parallel safe as $$
+select timestamptz '2026-01-05 08:00:00+00'
+$$;
 
 -- The moment of the i-th of n events of the last days before the epoch: ids and
 -- times grow together, as they do in tables that are only appended to.
 create function seed.moment(i bigint, n bigint, days int) returns timestamptz
-language sql immutable parallel safe
-return seed.epoch() - make_interval(secs => days * 86400.0 * (n - i) / n);
+language sql immutable parallel safe as $$
+select seed.epoch() - make_interval(secs => days * 86400.0 * (n - i) / n)
+$$;
 
 create function seed.subject(id bigint, salt bigint) returns text
-language sql immutable parallel safe
-return (array[
+language sql immutable parallel safe as $$
+select (array[
   'Algebra', 'Anatomy', 'Archaeology', 'Astronomy', 'Biochemistry', 'Botany', 'Calculus', 'Cartography',
   'Chemistry', 'Cryptography', 'Databases', 'Economics', 'Electronics', 'Ethics', 'Genetics', 'Geology',
   'Geometry', 'Hydrology', 'Immunology', 'Journalism', 'Linguistics', 'Logic', 'Mechanics', 'Metallurgy',
   'Meteorology', 'Microbiology', 'Musicology', 'Networks', 'Nutrition', 'Optics', 'Pedagogy', 'Pharmacology',
   'Philosophy', 'Physics', 'Physiology', 'Poetics', 'Probability', 'Psychology', 'Rhetoric', 'Robotics',
   'Seismology', 'Semantics', 'Sociology', 'Statistics', 'Surgery', 'Thermodynamics', 'Topology', 'Zoology'
-])[seed.pick(id, salt, 48)];
+])[seed.pick(id, salt, 48)]
+$$;
 
 create function seed.sentence(id bigint, salt bigint) returns text
-language sql immutable parallel safe
-return (array[
+language sql immutable parallel safe as $$
+select (array[
   'The argument rests on a single assumption that we will test in the next section.',
   'Compare your result with the table and explain the difference in two sentences.',
   'Nobody expected the measurement to agree with the model so closely.',
@@ -82,4 +89,5 @@ return (array[
   'Please cite the edition that you used, because the page numbers differ.',
   'Start with the simplest case and add one complication at a time.',
   'The proof is by contradiction and fits on half a page.'
-])[seed.pick(id, salt, 16)];
+])[seed.pick(id, salt, 16)]
+$$;
