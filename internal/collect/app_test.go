@@ -123,7 +123,9 @@ func TestStillWaiting(t *testing.T) {
 		{"within the readings' error", []float64{3, 5, 4, 0, 3}, 20, 10, 0},
 		{"never came back", []float64{20, 24, 26, 27, 27}, 4, 10, 244},
 		{"most came back", []float64{20, 24, 26, 27, 2}, 4, 10, 20},
-		{"too few readings", []float64{20, 20}, 0, 10, 0},
+		{"began in the middle", []float64{0, 0, 0, 60, 120}, 40, 10, 320},
+		{"two readings that differ", []float64{0, 8}, 0, 10, 0},
+		{"one reading", []float64{20}, 0, 10, 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			if got := stillWaiting(tt.pending, tt.ended, tt.seconds); math.Abs(got-tt.want) > 1e-9 {
