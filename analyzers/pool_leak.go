@@ -68,7 +68,7 @@ func poolLeak(p *Pass) {
 		}
 		blame := p.Step.BlameQueue(func(capacity.Key) float64 { return 0 }, share, 0)
 		message := fmt.Sprintf("%.1f of the %.0f connections of pool %s are taken and do not come back; they were %.1f in the beginning",
-			l.last, c.Max, c.Name, max(0, l.first))
+			l.last, c.Max, c.Name, l.first)
 		if left := c.Max - c.InUse; left >= 1 && l.each > 0 {
 			message += fmt.Sprintf(", and at this load the rest lasts for %.0f s", left/l.each)
 		}
@@ -83,7 +83,7 @@ func poolLeak(p *Pass) {
 				{"in use on average", c.InUse, "", "pool metrics"},
 				{"of them in uses that ended", c.Use / float64(p.Window.Length), "", "pool metrics, Little's law"},
 				{"taken and not given back", l.last, "", "pool metrics"},
-				{"taken and not given back, in the beginning", max(0, l.first), "", "pool metrics"},
+				{"taken and not given back, in the beginning", l.first, "", "pool metrics"},
 			},
 			Against: []Exhibit{
 				{"sessions that run a statement, of all applications", running(p.Window), "sessions", "pg_stat_activity"},
@@ -115,7 +115,7 @@ func leakOf(r *evidence.Run, c evidence.PoolStats) (leak, bool) {
 			continue
 		}
 		q, seconds := w.Pools[i], float64(w.Length)
-		out := q.InUse - max(q.Use/seconds, busiest(w))
+		out := max(0, q.InUse-max(q.Use/seconds, busiest(w)))
 		ended = max(ended, q.Use/seconds)
 		// The number in use is a gauge that is read every other second. Without a
 		// queue its variance is its mean (M/G/∞).
