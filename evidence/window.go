@@ -347,7 +347,7 @@ type PoolStats struct {
 	InUse    float64 `json:"in_use"`   // average
 	Acquires float64 `json:"acquires"` //
 	Waits    float64 `json:"waits"`    // acquires that found the pool empty, or requests seen pending
-	Wait     float64 `json:"wait"`     // seconds spent waiting, all acquires together
+	Wait     float64 `json:"wait"`     // seconds spent waiting, all acquires together and those who still wait at the end
 	Use      float64 `json:"use"`      // seconds that connections were held, all together; 0 where not measured
 }
 

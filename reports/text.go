@@ -136,7 +136,12 @@ func (t *text) verdict(d *document) {
 	for i, reason := range first(d.Verdict.Reasons, maxReasons) {
 		t.entry([]string{"because", ""}[min(i, 1)], reason)
 	}
-	if n := len(d.Verdict.Reasons) - maxReasons; n > 0 {
+	t.leftOut(len(d.Verdict.Reasons) - maxReasons)
+}
+
+// leftOut says how many entries of a list are left out, if any.
+func (t *text) leftOut(n int) {
+	if n > 0 {
 		t.entry("", fmt.Sprintf("… %d more", n))
 	}
 }
@@ -256,15 +261,12 @@ func (t *text) steps(d *document) {
 	if step == nil {
 		return
 	}
-	for i, j := range step.Misses {
-		if i == maxRows {
-			t.entry("", fmt.Sprintf("… %d more", len(step.Misses)-maxRows))
-			break
-		}
+	for _, j := range first(step.Misses, maxRows) {
 		if !d.reasoned(j) {
 			t.mark(hue(j.Status), j.Status, strings.TrimSpace(j.Endpoint+" "+j.Objective)+": "+j.says())
 		}
 	}
+	t.leftOut(len(step.Misses) - maxRows)
 }
 
 // reasoned reports whether the verdict's reasons speak of the endpoint already.
