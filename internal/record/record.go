@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"runtime"
 	"runtime/debug"
 	"time"
 
@@ -147,6 +148,9 @@ const gcPercent = 400
 
 func (c *conductor) conduct(ctx context.Context) (*evidence.Run, error) {
 	defer debug.SetGCPercent(debug.SetGCPercent(gcPercent))
+	// The recorder mostly sleeps. On one processor, what wakes up does not wake another
+	// thread to look for more to do.
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	defer c.w.Close()
 	c.Target.GeneratorPID = func() int {
 		if c.load == nil {
