@@ -145,7 +145,7 @@ func start(ctx context.Context, c Config, on faults.Switches, s settings) (_ *Ap
 		s.distance = time.Millisecond
 	}
 	if on.ShortConnections {
-		s.uses = 20
+		s.uses = 2
 	}
 	if on.LicenceInTransaction {
 		s.webConns = min(s.webConns, 6)

@@ -21,7 +21,7 @@ The fix is the index that PostgreSQL does not make by itself:
 		`create index readings_user_id_idx on readings (user_id)`,
 		`create table reading_events (reading_id bigint not null, kind text not null, at timestamptz not null default now())`,
 		`insert into readings (user_id, item_id) select id, 1 from users order by id`,
-		`insert into reading_events (reading_id, kind) select r.id, 'scrolled' from generate_series(1, 900) g, readings r`,
+		`insert into reading_events (reading_id, kind) select r.id, 'scrolled' from generate_series(1, 1800) g, readings r`,
 		`alter table reading_events add foreign key (reading_id) references readings (id) on delete cascade`,
 		`analyze readings, reading_events`,
 	},

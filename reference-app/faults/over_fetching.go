@@ -5,12 +5,12 @@ var OverFetching = &Fault{
 	Name: "over-fetching",
 	Doc: `the dashboard loads whole courses to show their titles
 
-Courses have a syllabus, a JSON document of a hundred kilobytes and more. The dashboard
+Courses have a syllabus, a JSON document of two hundred kilobytes and more. The dashboard
 needs a title for each of the user's ten courses and loads them the way the mapper does:
 
     select * from courses where id = any($1)
 
-A megabyte and more travels for each dashboard: read from the table's overflow, made into
+Two megabytes and more travel for each dashboard: read from the table's overflow, made into
 text, sent, parsed into maps and thrown away. No list of slow statements shows it, since
 the statement finds ten rows by primary key.
 
@@ -20,7 +20,7 @@ The fix is to name the columns that are needed: select id, title.`,
 		`update courses c
 set syllabus = (
   select jsonb_agg(jsonb_build_object('week', g, 'topic', md5(c.id::text || g::text), 'minutes', g % 90))
-  from generate_series(1, 2500) g
+  from generate_series(1, 5000) g
 )`,
 	},
 	Switch: func(s *Switches) { s.WholeCourses = true },

@@ -21,9 +21,9 @@ order by at
 limit $1
 offset $2`
 
-	// Grouping anew for each visitor what the rollup has ready.
+	// Grouping anew for each visitor what the rollup has ready, by the campus's days.
 	selectDailyFromEvents = `
-select (at at time zone 'UTC')::date, kind, count(*), count(distinct user_id)
+select (at at time zone 'Europe/Berlin')::date, kind, count(*), count(distinct user_id)
 from activity_events
 group by 1, 2
 order by 1 desc, 2

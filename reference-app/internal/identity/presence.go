@@ -17,7 +17,7 @@ on conflict (user_id) do update set seen_at = excluded.seen_at`
 select count(*)
 from presence`
 
-	// A thousand groups, each of half as many visitors again as there are users; visitors
+	// Two thousand groups, each of half as many visitors again as there are users; visitors
 	// have negative ids, which no user has. They come in one transaction and leave in
 	// the next, as they do who look in for a moment. The plan of the deletion is made
 	// when the table is still small.
@@ -26,7 +26,7 @@ do $$
 declare
   visitors bigint := (select count(*) * 3 / 2 from users);
 begin
-  for i in 1..1000 loop
+  for i in 1..2000 loop
     set local synchronous_commit = off;
     insert into presence (user_id, seen_at)
     select -g, now()
