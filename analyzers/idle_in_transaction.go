@@ -83,13 +83,8 @@ func idleInTransaction(p *Pass) {
 	}
 	inside := min(1, idle[endpoint]/elsewhere)
 	own := 1 - processor/elsewhere
-	// Where the pool does not say what it does, the others' wait for it is in
-	// what nothing explains.
-	blind := len(p.Window.Pools) == 0
 	claim := func(k capacity.Key) float64 {
 		switch {
-		case k.Endpoint != endpoint && k.Class == capacity.ClassOther && blind:
-			return own * idle[endpoint] / held
 		case k.Endpoint != endpoint:
 			return 0
 		case k.Class == capacity.ClassIdleTx:
@@ -102,12 +97,7 @@ func idleInTransaction(p *Pass) {
 	blame := p.Step.Blame(claim)
 	dependency := dependencyOf(p.Step, endpoint)
 	statement := largest(last[endpoint])
-	caveats := []string{"the statement before the wait is known, the line of code is not"}
 	waiting := p.Step.ByClass("")[capacity.ClassPool]
-	if blind {
-		caveats = append(caveats, "the app's pool is not measured: that others wait for it is inferred from what nothing else explains")
-		waiting = p.Step.Unattributed
-	}
 	bound := capacity.External
 	if waiting >= minShare*p.Step.InFlight {
 		bound = capacity.Pool
@@ -132,11 +122,19 @@ func idleInTransaction(p *Pass) {
 			{"connections idle in transaction", idle[endpoint], "sessions", "pg_stat_activity"},
 			{"connections in use", held, "sessions", "pg_stat_activity"},
 			{"idle in transaction in one request", each, "s", "Little's law"},
-			{"requests waiting for a connection", waiting, "requests", "pool metrics"},
+			{"requests waiting for a connection", waiting, "requests", waitsShown(p.Step)},
 		},
 		Remedy:  &Remedy{Title: fmt.Sprintf("wait for %s before BEGIN or after COMMIT. The last statement before the wait: %s", meanwhile, p.Run.Text(statement))},
-		Caveats: caveats,
+		Caveats: []string{"the statement before the wait is known, the line of code is not"},
 	})
+}
+
+// waitsShown says how it is known that requests wait for a connection.
+func waitsShown(s *capacity.Step) string {
+	if s.Ledger.Inferred[capacity.ClassPool] > 0 {
+		return "as many sessions as ever were busy"
+	}
+	return "pool metrics"
 }
 
 // outsideDatabase reports whether a request is not in the database there. In the

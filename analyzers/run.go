@@ -133,7 +133,8 @@ func confidence(s *capacity.Step, f Finding, stable float64) float64 {
 	}
 	covered := s.Coverage
 	if s.InFlight > 0 && s.Ledger != nil {
-		covered += (f.Explains - s.Ledger.Inferred) / s.InFlight / 2
+		inferred := s.Ledger.Inferred[capacity.ClassQueue] + s.Ledger.Inferred[capacity.ClassPool]
+		covered += (f.Explains - inferred) / s.InFlight / 2
 	}
 	return min(stable, max(0, covered))
 }
@@ -169,7 +170,7 @@ func rival(s *capacity.Step, found []Finding, i int) *Rival {
 // against returns what bounds every finding: the requests' time that nobody
 // measured, the part that was inferred, and how well the shares are known.
 func against(s *capacity.Step, w evidence.Window, f Finding) []Exhibit {
-	if f.Share == 0 {
+	if f.Share == 0 || s.Ledger == nil {
 		return nil
 	}
 	var out []Exhibit
@@ -177,14 +178,25 @@ func against(s *capacity.Step, w evidence.Window, f Finding) []Exhibit {
 	if unknown >= minShown {
 		out = append(out, Exhibit{"these requests' time that nothing explains", unknown, "share", "latency less all that was attributed"})
 	}
-	if s.InFlight > 0 && s.Ledger != nil && s.Ledger.Inferred/s.InFlight >= minShown {
-		out = append(out, Exhibit{"time taken for waiting for a processor because processors were short", s.Ledger.Inferred / s.InFlight, "share", "no counter shows it"})
+	for _, why := range inferences {
+		if n := s.Ledger.Inferred[why.class]; s.InFlight > 0 && n/s.InFlight >= minShown {
+			out = append(out, Exhibit{why.name, n / s.InFlight, "share", "no counter shows it"})
+		}
 	}
 	if f.Subject.Statement != "" && w.Sessions != nil && w.Sessions.Samples > 0 {
 		out = append(out, Exhibit{"sampling error of the share (95 %)", 1.96 * math.Sqrt(f.Share*(1-min(1, f.Share))/float64(w.Sessions.Samples)), "share",
 			fmt.Sprintf("binomial, %d looks at pg_stat_activity", w.Sessions.Samples)})
 	}
 	return out
+}
+
+// inferences say why time that no counter shows is taken for waiting.
+var inferences = []struct {
+	class capacity.Class
+	name  string
+}{
+	{capacity.ClassQueue, "time taken for waiting for a processor because processors were short"},
+	{capacity.ClassPool, "time taken for waiting for a connection, or a worker of the app, because as many sessions as ever were busy"},
 }
 
 // minShown: a doubt about less than a hundredth of the time is no doubt.

@@ -208,6 +208,7 @@ func mergeSessions(a, b *SessionStats) *SessionStats {
 				return key{r.Statement, r.State, r.WaitClass, r.WaitEvent, r.Application, r.Backend, r.Sender}
 			},
 			func(to *Activity, r Activity) { to.AAS += r.AAS })
+		out.Busy = mergeRows(out.Busy, part.Busy, func(r Busy) any { return r.Application }, addBusy)
 		blockers := slices.Clone(part.Blockers)
 		for i := range blockers {
 			blockers[i].Waiting *= share
@@ -222,6 +223,15 @@ func mergeSessions(a, b *SessionStats) *SessionStats {
 			})
 	}
 	return out
+}
+
+func addBusy(to *Busy, b Busy) {
+	looks := make([]int, max(len(to.Looks), len(b.Looks)))
+	copy(looks, to.Looks)
+	for i, n := range b.Looks {
+		looks[i] += n
+	}
+	to.Looks = looks
 }
 
 func mergeDatabase(a, b *Database) *Database {

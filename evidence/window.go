@@ -158,11 +158,12 @@ type Text struct {
 
 // SessionStats is pg_stat_activity, sampled.
 type SessionStats struct {
-	Samples  int               `json:"samples"`  // instants looked at
-	Planned  int               `json:"planned"`  // that should have been
-	Interval scenarios.Seconds `json:"interval"` //
-	Activity []Activity        `json:"activity"` // sums over the samples ÷ Samples
-	Peak     int               `json:"peak"`     // most sessions of clients in one sample that were not idle; 0 in files from before it existed
+	Samples  int               `json:"samples"`        // instants looked at
+	Planned  int               `json:"planned"`        // that should have been
+	Interval scenarios.Seconds `json:"interval"`       //
+	Activity []Activity        `json:"activity"`       // sums over the samples ÷ Samples
+	Peak     int               `json:"peak"`           // most sessions of clients in one sample that were not idle; 0 in files from before it existed
+	Busy     []Busy            `json:"busy,omitempty"` // by application; none in files from before it existed
 	Blockers []Blocker         `json:"blockers,omitempty"`
 }
 
@@ -177,6 +178,13 @@ type Activity struct {
 	Backend     string  `json:"backend"`               // backend_type: client backend, parallel worker, …
 	Sender      string  `json:"sender,omitempty"`      // by the statement's comment, see Sender; empty where it has none
 	AAS         float64 `json:"aas"`
+}
+
+// A Busy says how many of an application's sessions, clients only, were not idle at a
+// time. Looks[i] is in how many samples i+1 were; in the others none was.
+type Busy struct {
+	Application string `json:"application"` // application_name
+	Looks       []int  `json:"looks"`       // the last one is not zero
 }
 
 // A Blocker is a root of waiting: a transaction that others waited for and

@@ -49,12 +49,14 @@ type Ledger struct {
 	CPU        []Entry // cores used: by the app (no statement) and by statements
 	Hold       []Entry // connections in use by requests, by what their holders do
 	Background []Entry // sessions in the database, and calls, that no request waits for
-	// Inferred is the part of ClassQueue in Time that no counter showed: threads
-	// that wait for a processor are seen, requests that wait for a thread inside
-	// the app's runtime are not. Of what is otherwise unattributed the part that
-	// was under way while processors were short is counted as such: all where they
-	// were short on average (CPUUse.Saturated), else by evidence.Window.Seconds.
-	Inferred float64
+	// Inferred is the part of Time, by class, that no counter showed but what is
+	// otherwise unattributed is taken for. Of ClassQueue: threads that wait for a
+	// processor are seen, requests that wait for a thread inside the app's runtime are
+	// not. The part that was under way while processors were short is counted as such:
+	// all where they were short on average (CPUUse.Saturated), else by
+	// evidence.Window.Seconds. Of ClassPool: requests that wait while nearly all
+	// sessions that the app ever uses are busy, and wait themselves.
+	Inferred map[Class]float64
 	// Guessed says that no footprints tell which endpoint a statement belongs
 	// to: time in the database was given to endpoints in proportion to their
 	// unexplained time, but for sessions that say whom they work for.
@@ -89,7 +91,7 @@ func buildLedger(r *evidence.Run, w evidence.Window, s *Step) *Ledger {
 		feet: map[string]evidence.Footprint{}, users: map[string]map[string]float64{}, calls: map[string]float64{},
 		jobsApps: map[string]bool{},
 		time:     map[Key]float64{}, cpu: map[Key]float64{}, hold: map[Key]float64{}, back: map[Key]float64{},
-		ledger: &Ledger{Guessed: len(r.Footprints) == 0},
+		ledger: &Ledger{Guessed: len(r.Footprints) == 0, Inferred: map[Class]float64{}},
 	}
 	if b.seconds <= 0 {
 		return b.ledger
@@ -102,6 +104,7 @@ func buildLedger(r *evidence.Run, w evidence.Window, s *Step) *Ledger {
 	b.pools()
 	b.trips()
 	b.queue()
+	b.slots()
 	b.rest()
 	b.ledger.Time = entries(b.time)
 	b.ledger.CPU = entries(b.cpu)
@@ -178,7 +181,7 @@ func (b *builder) sessions() {
 		}
 		class := ClassOf(r)
 		key := Key{Class: class, Statement: r.Statement}
-		client := r.Backend == "client backend"
+		client := r.Backend == clientBackend
 		if !client && r.Backend != "parallel worker" {
 			b.back[key] += r.AAS
 			continue
@@ -307,7 +310,10 @@ func (b *builder) named(r evidence.Activity) map[string]float64 {
 	return out
 }
 
-const active = "active"
+const (
+	active        = "active"
+	clientBackend = "client backend"
+)
 
 // afterwards is what a leader waits for when pg_stat_statements has stopped the
 // clock already: ExecutorEnd, not ExecutorRun.
@@ -321,7 +327,7 @@ const afterwards = "BgWorkerShutdown"
 func (b *builder) undersampled() map[string]float64 {
 	sampled := map[string]float64{}
 	for _, r := range b.window.Sessions.Activity {
-		if r.State == active && r.Backend == "client backend" && r.WaitEvent != afterwards {
+		if r.State == active && r.Backend == clientBackend && r.WaitEvent != afterwards {
 			sampled[r.Statement] += r.AAS
 		}
 	}
@@ -514,9 +520,18 @@ func (b *builder) queue() {
 	if b.step.CPU.Saturated() {
 		short = 1
 	}
-	_, rest := b.unexplained()
-	b.ledger.Inferred = rest * short
-	b.spread(ClassQueue, rest*short)
+	rest, _ := b.unexplained()
+	for _, e := range sorted(rest) {
+		b.infer(Key{Class: ClassQueue, Endpoint: e}, rest[e]*short)
+	}
+}
+
+// infer adds what no counter showed.
+func (b *builder) infer(k Key, amount float64) {
+	if amount > 0 {
+		b.add(k, amount)
+		b.ledger.Inferred[k.Class] += amount
+	}
 }
 
 // shortOfCPU returns the share of the requests under way that were so in seconds

@@ -73,7 +73,7 @@ func TestBurst(t *testing.T) {
 			t.Fatal(err)
 		}
 		s := m.Steps[0]
-		return s.Ledger.Inferred, s.ByClass("")[ClassOther]
+		return s.Ledger.Inferred[ClassQueue], s.ByClass("")[ClassOther]
 	}
 	if inferred, _ := infer(); inferred != 0 {
 		t.Errorf("%.2f requests are taken to wait for a processor without a sign of it", inferred)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -25,7 +26,9 @@ var Sessions = &Collector{
 
 Counts the sessions of this database that are not idle, by statement, state, wait
 event, application and backend type; the average over the samples is the number of
-average active sessions (AAS), the database's share of the requests in flight.
+average active sessions (AAS), the database's share of the requests in flight, and
+how many of an application's were busy at a time. As many as ever in most samples:
+then requests wait for a worker or a connection that no other counter shows.
 Background processes count while they work. While any session waits for a lock, up
 to four times a second pg_blocking_pids is followed to the transaction that waits
 for no lock itself: the root.
@@ -128,15 +131,16 @@ type activity struct {
 	samples  int
 	planned  int
 	counts   map[evidence.Activity]int
-	peak     int // most clients in a sample
-	locked   int // sessions waiting for a lock, all samples together
+	peak     int              // most clients in a sample
+	busy     map[string][]int // application → looks, as in evidence.Busy
+	locked   int              // sessions waiting for a lock, all samples together
 	blockers map[evidence.Blocker]*blocking
 	asked    time.Time // for blockers, last
 	err      error     // of the last sample that failed
 }
 
 func newActivity() *activity {
-	return &activity{begin: time.Now(), counts: map[evidence.Activity]int{}, blockers: map[evidence.Blocker]*blocking{}}
+	return &activity{begin: time.Now(), counts: map[evidence.Activity]int{}, busy: map[string][]int{}, blockers: map[evidence.Blocker]*blocking{}}
 }
 
 func startSessions(ctx context.Context, t *Target, n Notes) (Running, error) {
@@ -224,14 +228,23 @@ func (s *sessions) sample(ctx context.Context, c *pgx.Conn) error {
 	s.mu.Lock()
 	a := s.acc
 	a.samples++
-	clients := 0
+	clients, busy := 0, map[string]int{}
 	for _, r := range rows {
 		a.counts[r.Activity]++
 		if r.Backend == clientBackend {
 			clients++
+			busy[r.Application]++
 		}
 	}
 	a.peak = max(a.peak, clients)
+	for app, n := range busy {
+		looks := a.busy[app]
+		for len(looks) < n {
+			looks = append(looks, 0)
+		}
+		looks[n-1]++
+		a.busy[app] = looks
+	}
 	a.locked += len(waiting)
 	ask := len(waiting) > 0 && time.Since(a.asked) > blockerInterval
 	if ask {
@@ -380,6 +393,9 @@ func (s *sessions) Cut(ctx context.Context, w *evidence.Window) error {
 	}
 	if float64(stats.Samples) < minShare*float64(stats.Planned) {
 		w.Caveats = append(w.Caveats, fmt.Sprintf("only %d of %d samples could be taken", stats.Samples, stats.Planned))
+	}
+	for _, app := range slices.Sorted(maps.Keys(a.busy)) {
+		stats.Busy = append(stats.Busy, evidence.Busy{Application: app, Looks: a.busy[app]})
 	}
 	counts := map[evidence.Activity]int{}
 	for k, n := range a.counts {

@@ -75,6 +75,9 @@ func TestSessionsActivity(t *testing.T) {
 	if a := s.Activity[i]; a.State != "active" || a.WaitClass != "Timeout" || a.Application != "shop" || a.Statement == "" || strings.HasPrefix(a.Statement, "f:") != (version(t) < 14) {
 		t.Errorf("activity is %+v", a)
 	}
+	if i := slices.IndexFunc(s.Busy, func(b evidence.Busy) bool { return b.Application == "shop" }); i < 0 || len(s.Busy[i].Looks) != 3 || s.Busy[i].Looks[2] != s.Samples {
+		t.Errorf("busy sessions are %+v, want 3 of shop's in all %d samples", s.Busy, s.Samples)
+	}
 	if s.Samples > s.Planned || s.Interval != 0.05 {
 		t.Errorf("samples %d of %d every %v", s.Samples, s.Planned, s.Interval)
 	}
