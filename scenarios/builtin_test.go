@@ -58,8 +58,8 @@ func TestMixOfLMS(t *testing.T) {
 			t.Errorf("%s has %.1f %% of the requests, want %g to %g %%", tt.endpoint, 100*got, 100*tt.lo, 100*tt.hi)
 		}
 	}
-	if rate := 300 / float64(m.Think); rate < 90 || rate > 105 {
-		t.Errorf("300 users send %.0f requests/s, want 90 to 105", rate)
+	if rate := 600 / float64(m.Think); rate < 180 || rate > 210 {
+		t.Errorf("600 users send %.0f requests/s, want 180 to 210", rate)
 	}
 }
 
