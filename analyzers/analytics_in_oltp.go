@@ -45,6 +45,9 @@ const (
 	// rare: reports are asked for by few of the requests. What every fifth request
 	// needs is the application itself.
 	rare = 0.2
+	// suffering: a request that takes twice as long as alone spends half of its time
+	// waiting.
+	suffering = 2
 )
 
 func analyticsInOLTP(p *Pass) {
@@ -54,45 +57,58 @@ func analyticsInOLTP(p *Pass) {
 		if !aggregates(text) || (s.Hit+s.Read)/s.Calls < report || s.Calls > rare*float64(p.Step.Requests) || p.Step.Blame(claim).CPU < reporting {
 			continue
 		}
-		victims, at := victimsOf(p, s.ID)
+		victims, how := victimsOf(p, s.ID)
 		if len(victims) == 0 {
 			continue
 		}
 		f := p.query(s, claim)
-		f.Message = fmt.Sprintf("%.1f calls a second, each over %s blocks, take %.0f %% of all processor time; the victims%s never send it: %s",
-			s.Calls/float64(p.Window.Length), digits.Group((s.Hit+s.Read)/s.Calls), 100*p.Step.Blame(claim).CPU, at, list(victims))
+		f.Message = fmt.Sprintf("%.1f calls a second, each over %s blocks, take %.0f %% of all processor time; the victims, %s, never send it: %s",
+			s.Calls/float64(p.Window.Length), digits.Group((s.Hit+s.Read)/s.Calls), 100*p.Step.Blame(claim).CPU, how, list(victims))
 		f.Remedy = &Remedy{Title: "a rollup kept by a job or a materialized view, or a replica: out of the way of the pages"}
 		p.Report(f)
 	}
 }
 
-// victimsOf returns the endpoints that miss their objective and do not send the
-// statement, most requests in flight first. Where none does yet, those of the next
-// step with some; at says which. None where it is not known who sends it.
-func victimsOf(p *Pass, id string) (victims []string, at string) {
-	senders, known := map[string]bool{}, false
+// victimsOf returns the endpoints that the statement holds up and that do not send it,
+// most requests in flight first, and how they suffer: they miss their objective, in
+// this step or the next one where some do. A scheduler that lets the short ones go
+// first can keep them within it; then they take much longer than alone while
+// processors are short. None where it is not known who sends the statement.
+func victimsOf(p *Pass, id string) (victims []string, how string) {
+	alone, known := map[string]float64{}, false
 	for _, f := range p.Run.Footprints {
-		senders[f.Endpoint] = slices.ContainsFunc(f.Statements, func(s evidence.FootprintStatement) bool { return s.ID == id })
-		known = known || senders[f.Endpoint]
+		if slices.ContainsFunc(f.Statements, func(s evidence.FootprintStatement) bool { return s.ID == id }) {
+			known = true
+			continue
+		}
+		alone[f.Endpoint] = f.Seconds
 	}
 	if !known {
 		return nil, ""
 	}
-	suffers := func(e capacity.EndpointStep) bool {
-		sends, probed := senders[e.Name]
-		return e.Status == capacity.Missed && probed && !sends
-	}
-	for _, s := range p.Model.Steps[p.Model.Judged:] {
-		for _, e := range s.Endpoints {
-			if suffers(e) {
-				victims = append(victims, e.Name)
+	for _, sign := range []struct {
+		how   string
+		shown func(capacity.Step, capacity.EndpointStep) bool
+	}{
+		{"beyond their objective", func(_ capacity.Step, e capacity.EndpointStep) bool { return e.Status == capacity.Missed }},
+		{"slower than alone", func(s capacity.Step, e capacity.EndpointStep) bool {
+			return s.CPU.Saturated() && e.Latency.Mean >= suffering*alone[e.Name]
+		}},
+	} {
+		for _, s := range p.Model.Steps[p.Model.Judged:] {
+			for _, e := range s.Endpoints {
+				if alone[e.Name] > 0 && sign.shown(s, e) {
+					victims = append(victims, e.Name)
+				}
 			}
-		}
-		if len(victims) > 0 {
+			if len(victims) == 0 {
+				continue
+			}
+			how = sign.how
 			if s.Index != p.Model.Judged {
-				at = fmt.Sprintf(" in step %d", s.Index+1)
+				how += fmt.Sprintf(" in step %d", s.Index+1)
 			}
-			return victims, at
+			return victims, how
 		}
 	}
 	return nil, ""
