@@ -92,12 +92,12 @@ func victimsOf(p *Pass, id string) (victims []string, how string) {
 	}{
 		{"beyond their objective", func(_ capacity.Step, e capacity.EndpointStep) bool { return e.Status == capacity.Missed }},
 		{"slower than alone", func(s capacity.Step, e capacity.EndpointStep) bool {
-			return s.CPU.Saturated() && e.Latency.Mean >= suffering*alone[e.Name]
+			return s.CPU.Saturated() && alone[e.Name] > 0 && e.Latency.Mean >= suffering*alone[e.Name]
 		}},
 	} {
 		for _, s := range p.Model.Steps[p.Model.Judged:] {
 			for _, e := range s.Endpoints {
-				if alone[e.Name] > 0 && sign.shown(s, e) {
+				if _, probed := alone[e.Name]; probed && sign.shown(s, e) {
 					victims = append(victims, e.Name)
 				}
 			}

@@ -51,7 +51,7 @@ func commitBound(p *Pass) {
 	}
 	waits := map[string]float64{}
 	for _, a := range p.Window.Sessions.Activity {
-		if capacity.ClassOf(a) == capacity.ClassCommit && a.Backend == "client backend" {
+		if capacity.ClassOf(a) == capacity.ClassCommit && a.Backend == evidence.ClientBackend {
 			waits[a.WaitClass+":"+a.WaitEvent] += a.AAS
 		}
 	}

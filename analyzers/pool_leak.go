@@ -150,7 +150,7 @@ func running(w evidence.Window) float64 {
 	}
 	var n float64
 	for _, a := range w.Sessions.Activity {
-		if a.State == "active" && a.Backend == "client backend" {
+		if a.State == "active" && a.Backend == evidence.ClientBackend {
 			n += a.AAS
 		}
 	}

@@ -19,7 +19,7 @@ func senders(s *capacity.Step, w evidence.Window, f *Finding) {
 	by, of := map[string]float64{}, map[string]float64{}
 	applications := map[string]bool{}
 	for _, a := range w.Sessions.Activity {
-		if a.Backend != "client backend" {
+		if a.Backend != evidence.ClientBackend {
 			continue
 		}
 		applications[a.Application] = true

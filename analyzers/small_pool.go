@@ -137,8 +137,7 @@ func waitsBehind(s *capacity.Step, inUse float64) float64 {
 		return 0
 	}
 	for _, e := range s.Ledger.Hold {
-		switch e.Class {
-		case capacity.ClassLock, capacity.ClassIdleTx, capacity.ClassLatch, capacity.ClassCommit, capacity.ClassIO:
+		if e.Class.Waits() {
 			behind += e.Amount
 		}
 	}

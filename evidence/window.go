@@ -180,6 +180,9 @@ type Activity struct {
 	AAS         float64 `json:"aas"`
 }
 
+// ClientBackend is the Backend of a session that a program has opened.
+const ClientBackend = "client backend"
+
 // A Busy says how many of an application's sessions, clients only, were not idle at a
 // time. Looks[i] is in how many samples i+1 were; in the others none was.
 type Busy struct {

@@ -28,6 +28,16 @@ const (
 	ClassOther    Class = "unattributed" // time of the request that nothing measured
 )
 
+// Waits reports whether a session that does this has a connection and gets nothing
+// done: it waits for a lock, the disk, or the app.
+func (c Class) Waits() bool {
+	switch c {
+	case ClassLock, ClassLatch, ClassIO, ClassCommit, ClassIdleTx:
+		return true
+	}
+	return false
+}
+
 // A Key says where requests spend time. Empty fields are unknown or do not apply.
 type Key struct {
 	Class      Class
@@ -181,7 +191,7 @@ func (b *builder) sessions() {
 		}
 		class := ClassOf(r)
 		key := Key{Class: class, Statement: r.Statement}
-		client := r.Backend == clientBackend
+		client := r.Backend == evidence.ClientBackend
 		if !client && r.Backend != "parallel worker" {
 			b.back[key] += r.AAS
 			continue
@@ -310,10 +320,7 @@ func (b *builder) named(r evidence.Activity) map[string]float64 {
 	return out
 }
 
-const (
-	active        = "active"
-	clientBackend = "client backend"
-)
+const active = "active"
 
 // afterwards is what a leader waits for when pg_stat_statements has stopped the
 // clock already: ExecutorEnd, not ExecutorRun.
@@ -327,7 +334,7 @@ const afterwards = "BgWorkerShutdown"
 func (b *builder) undersampled() map[string]float64 {
 	sampled := map[string]float64{}
 	for _, r := range b.window.Sessions.Activity {
-		if r.State == active && r.Backend == clientBackend && r.WaitEvent != afterwards {
+		if r.State == active && r.Backend == evidence.ClientBackend && r.WaitEvent != afterwards {
 			sampled[r.Statement] += r.AAS
 		}
 	}

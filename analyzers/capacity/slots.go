@@ -43,11 +43,12 @@ func (b *builder) slots() {
 // looks as in any look of the run.
 func (b *builder) full(busy evidence.Busy) bool {
 	most := 0
-	for _, w := range b.run.Windows {
-		if w.Sessions == nil {
+	for i := range b.run.Windows {
+		s := b.run.Windows[i].Sessions
+		if s == nil {
 			continue
 		}
-		for _, other := range w.Sessions.Busy {
+		for _, other := range s.Busy {
 			if other.Application == busy.Application {
 				most = max(most, len(other.Looks))
 			}
@@ -68,7 +69,7 @@ func (b *builder) heldUp(application string) []string {
 	served := map[string]bool{}
 	var waiting, all float64
 	for _, r := range b.window.Sessions.Activity {
-		if r.Application != application || r.Backend != clientBackend {
+		if r.Application != application || r.Backend != evidence.ClientBackend {
 			continue
 		}
 		all += r.AAS
@@ -78,8 +79,7 @@ func (b *builder) heldUp(application string) []string {
 		for e := range b.users[r.Statement] {
 			served[e] = true
 		}
-		switch ClassOf(r) {
-		case ClassLock, ClassLatch, ClassIO, ClassCommit, ClassIdleTx:
+		if ClassOf(r).Waits() {
 			waiting += r.AAS
 		}
 	}

@@ -33,9 +33,9 @@ func crowded() *evidence.Run {
 			Sessions: &evidence.SessionStats{
 				Samples: 400, Planned: 400,
 				Activity: []evidence.Activity{
-					{Statement: "1", State: "active", WaitClass: "Lock", WaitEvent: "tuple", Backend: clientBackend, Application: "web", AAS: 7},
-					{Statement: "1", State: "idle in transaction", WaitClass: "Client", Backend: clientBackend, Application: "web", AAS: 0.5},
-					{Statement: "1", State: "active", Backend: clientBackend, Application: "web", AAS: 0.4},
+					{Statement: "1", State: "active", WaitClass: "Lock", WaitEvent: "tuple", Backend: evidence.ClientBackend, Application: "web", AAS: 7},
+					{Statement: "1", State: "idle in transaction", WaitClass: "Client", Backend: evidence.ClientBackend, Application: "web", AAS: 0.5},
+					{Statement: "1", State: "active", Backend: evidence.ClientBackend, Application: "web", AAS: 0.4},
 				},
 				Busy: []evidence.Busy{{Application: "web", Looks: []int{0, 0, 0, 0, 0, 0, 40, 360}}},
 			},

@@ -26,7 +26,7 @@ func TestHolders(t *testing.T) {
 	})
 	cut(t, st)
 	old, young := w.Holders[0], w.Holders[1]
-	if old.Kind != evidence.SessionHolder || old.State != "idle in transaction" || old.Application != "shop" || old.Backend != clientBackend ||
+	if old.Kind != evidence.SessionHolder || old.State != "idle in transaction" || old.Application != "shop" || old.Backend != evidence.ClientBackend ||
 		old.Age < 10 || old.Seconds < 1 || old.Idle < 1 {
 		t.Errorf("holder: %+v", old)
 	}

@@ -204,7 +204,7 @@ func (p *processes) look(ctx context.Context) {
 		if seconds > 0 {
 			r := t.role
 			if pid == p.postmaster {
-				r.name = clientBackend
+				r.name = evidence.ClientBackend
 			}
 			p.usage(r).run += seconds
 			p.ended[pid] = 0

@@ -120,7 +120,7 @@ func TestProcessesPostgres(t *testing.T) {
 	exec(t, app, spin)
 	used := cpuOf(t, int(app.PgConn().PID())) - before
 	w := cut(t, r)
-	c := process(w, evidence.Postgres, clientBackend)
+	c := process(w, evidence.Postgres, evidence.ClientBackend)
 	if c.Run < 0.9*used || c.Run > used+0.2 || c.RSS <= 0 || c.RSS > 1<<30 {
 		t.Errorf("client backends: %+v, want %.3f s", c, used)
 	}
@@ -129,7 +129,7 @@ func TestProcessesPostgres(t *testing.T) {
 			t.Errorf("no %s in %+v", name, w.Processes)
 		}
 	}
-	if own := process(w, evidence.OwnServer, clientBackend); own.Count != 1 || own.Run > 0.2 {
+	if own := process(w, evidence.OwnServer, evidence.ClientBackend); own.Count != 1 || own.Run > 0.2 {
 		t.Errorf("our own session: %+v", own)
 	}
 
@@ -143,7 +143,7 @@ func TestProcessesPostgres(t *testing.T) {
 	eventually(t, "end of the session", func() bool { return !exists(fmt.Sprintf("/proc/%d", short.PgConn().PID())) })
 	p.mu.Unlock()
 	w = cut(t, r)
-	if c := process(w, evidence.Postgres, clientBackend); c.Run < 0.8*used || c.Run > used+0.2 {
+	if c := process(w, evidence.Postgres, evidence.ClientBackend); c.Run < 0.8*used || c.Run > used+0.2 {
 		t.Errorf("client backends: %+v, want %.3f s of a session that has ended", c, used)
 	}
 }
@@ -173,8 +173,8 @@ func TestBackendType(t *testing.T) {
 	for _, tt := range []struct{ title, want string }{
 		{"postgres: checkpointer ", "checkpointer"},
 		{"postgres: main: autovacuum worker shop", "autovacuum worker"},
-		{"postgres: main: shop shop 127.0.0.1(4711) SELECT", clientBackend},
-		{"postgres: shop shop [local] idle", clientBackend},
+		{"postgres: main: shop shop 127.0.0.1(4711) SELECT", evidence.ClientBackend},
+		{"postgres: shop shop [local] idle", evidence.ClientBackend},
 		{"postgres: parallel worker for PID 4711 ", "parallel worker"},
 		{"postgres: 18/main: io worker 0", "io worker"},
 	} {

@@ -184,8 +184,6 @@ func roleOf(pid int, known map[int]procStat, roots map[int]role, postmaster int)
 	return role{}, false
 }
 
-const clientBackend = "client backend"
-
 // backendTypes are as in pg_stat_activity; titles begin with them, after the name
 // of the cluster if it has one.
 var backendTypes = []string{
@@ -204,7 +202,7 @@ func backendType(title string) string {
 			return t
 		}
 	}
-	return clientBackend
+	return evidence.ClientBackend
 }
 
 // askTypes asks the server what its new processes are, and which are ours.
@@ -212,7 +210,7 @@ func (p *processes) askTypes(ctx context.Context, pids []int) {
 	if h := p.target.hub; h != nil {
 		for _, pid := range h.pids() {
 			if t := p.tracked[pid]; t != nil {
-				t.role, t.unsure = role{evidence.OwnServer, clientBackend}, 0
+				t.role, t.unsure = role{evidence.OwnServer, evidence.ClientBackend}, 0
 			}
 		}
 	}

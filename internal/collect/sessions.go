@@ -27,8 +27,8 @@ var Sessions = &Collector{
 Counts the sessions of this database that are not idle, by statement, state, wait
 event, application and backend type; the average over the samples is the number of
 average active sessions (AAS), the database's share of the requests in flight, and
-how many of an application's were busy at a time. As many as ever in most samples:
-then requests wait for a worker or a connection that no other counter shows.
+how many of an application's were busy at a time. As many as ever in most samples may
+mean that requests wait for a worker or a connection, which no other counter shows.
 Background processes count while they work. While any session waits for a lock, up
 to four times a second pg_blocking_pids is followed to the transaction that waits
 for no lock itself: the root.
@@ -231,7 +231,7 @@ func (s *sessions) sample(ctx context.Context, c *pgx.Conn) error {
 	clients, busy := 0, map[string]int{}
 	for _, r := range rows {
 		a.counts[r.Activity]++
-		if r.Backend == clientBackend {
+		if r.Backend == evidence.ClientBackend {
 			clients++
 			busy[r.Application]++
 		}

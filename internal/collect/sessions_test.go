@@ -68,7 +68,7 @@ func TestSessionsActivity(t *testing.T) {
 	if got := aas(s, sleeping); !near(got, 3, 0.01) {
 		t.Errorf("AAS of sleepers is %v, want 3", got)
 	}
-	if got := aas(s, func(a evidence.Activity) bool { return a.Backend == clientBackend }); !near(got, 3, 0.01) {
+	if got := aas(s, func(a evidence.Activity) bool { return a.Backend == evidence.ClientBackend }); !near(got, 3, 0.01) {
 		t.Errorf("AAS of all clients is %v, want 3: ours do not count. %+v", got, s.Activity)
 	}
 	i := slices.IndexFunc(s.Activity, sleeping)
@@ -216,7 +216,7 @@ func TestSessionsParallelWorkers(t *testing.T) {
 	background(t, target, parallel...)
 	worker := func(a evidence.Activity) bool { return a.Backend == "parallel worker" }
 	s := sampleUntil(t, r, "parallel workers", func(s *evidence.SessionStats) bool { return aas(s, worker) > 0.3 })
-	leader := slices.IndexFunc(s.Activity, func(a evidence.Activity) bool { return a.Backend == clientBackend && a.State == "active" })
+	leader := slices.IndexFunc(s.Activity, func(a evidence.Activity) bool { return a.Backend == evidence.ClientBackend && a.State == "active" })
 	if leader < 0 {
 		t.Fatalf("no leader in %+v", s.Activity)
 	}

@@ -64,7 +64,7 @@ func TestSet(t *testing.T) {
 	if w.Sessions == nil || w.Sessions.Samples < 5 || len(w.Processes) < 5 || w.Host == nil || len(w.Jobs) != 1 || len(w.Pools) != 1 || len(w.Calls) != 2 || w.Database == nil || w.Database.Limit == 0 {
 		t.Errorf("window: %+v", w)
 	}
-	if process(w, evidence.OwnServer, clientBackend).Count != 3 {
+	if process(w, evidence.OwnServer, evidence.ClientBackend).Count != 3 {
 		t.Errorf("processes: %+v, want our 3 sessions", w.Processes)
 	}
 	if len(n.catalog) == 0 {

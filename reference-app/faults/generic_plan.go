@@ -6,11 +6,12 @@ var GenericPlan = &Fault{
 	Doc: `plans are made without the values, past a partial index
 
 Notifications can be archived, as many of the last term are, almost all reads are of
-those that are not, and so the index is a partial one: where not archived. The state comes as a parameter, archived =
-$4. Somebody has set plan_cache_mode to force_generic_plan, because planning takes
-longer than many a statement. A plan for any value must not use an index that leaves
-some values out: the dashboard and the notifications page read the whole table, and in
-psql, where the value is written into the statement, they are fast.
+those that are not, and so the index is a partial one: where not archived. The state
+comes as a parameter, archived = $4. Somebody has set plan_cache_mode to
+force_generic_plan, because planning takes longer than many a statement. A plan for any
+value must not use an index that leaves some values out: the dashboard and the
+notifications page read the whole table, and in psql, where the value is written into
+the statement, they are fast.
 
 The fix is to leave plan_cache_mode at auto, which makes custom plans while they are
 cheaper, or to write the condition of the index into the statement: and not archived.`,
