@@ -206,22 +206,3 @@ func (s *Step) ByClass(statement string) map[Class]float64 {
 	}
 	return out
 }
-
-// Bound returns the bound that a class means.
-func (c Class) Bound() Bound {
-	switch c {
-	case ClassCPU, ClassQueue:
-		return CPU
-	case ClassIO, ClassCommit:
-		return IO
-	case ClassLock, ClassLatch:
-		return Lock
-	case ClassNetwork:
-		return Network
-	case ClassPool, ClassIdleTx:
-		return Pool
-	case ClassExternal, ClassSleep:
-		return External
-	}
-	return ""
-}
