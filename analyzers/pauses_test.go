@@ -25,7 +25,8 @@ func TestPauses(t *testing.T) {
 		{"two rollbacks each", 95, 5, 2 * time.Second, 10, 9.9, true},
 		{"more slow ones than rollbacks", 60, 40, time.Second, 10, 39, false},
 		{"a lock that all wait for", 100, 0, 0, 10, 80, false},
-		{"as many rollbacks as requests", 50, 50, time.Second, 50, 49, false},
+		{"a third were refused", 66, 34, time.Second, 34, 33, true},
+		{"nearly all were refused", 10, 90, time.Second, 120, 89, false},
 		{"nothing is unexplained", 90, 10, time.Second, 10, 0, false},
 	} {
 		h := evidence.NewHistogram()

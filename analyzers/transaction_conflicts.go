@@ -172,29 +172,26 @@ func repeatedMost(p *Pass, endpoint string, claim capacity.Claim, more map[strin
 	return largest(statements)
 }
 
-const (
-	// fewRequests: the slowest half of any requests has most of their time. That the
-	// slowest few have nearly all of it says something.
-	fewRequests = 0.25
-	// nearlyAll of the unexplained time.
-	nearlyAll = 0.75
-)
+// nearlyAll of the unexplained time.
+const nearlyAll = 0.75
 
 // pauses returns how much of the endpoint's time that nothing explains is explained by
 // pauses between attempts: what the claim says, if it lies in as few of its requests as
 // there were rollbacks. A lock inside the application, or a call that nobody measures,
 // has no reason to do that. share is the part of it that lies there.
+//
+// What counts is what they took longer than the median, which is that of a request
+// without a pause unless half of them have paused.
 func pauses(p *Pass, endpoint string, rollbacks float64, claim capacity.Claim) (amount, share float64) {
 	unexplained := unexplainedOf(p.Step)[endpoint]
 	for _, e := range p.Window.Endpoints {
 		if e.Name != endpoint || unexplained == 0 {
 			continue
 		}
-		n := int64(math.Ceil(rollbacks))
-		// Without a pause they would have taken as long as others.
+		n := min(int64(math.Ceil(rollbacks)), e.Requests/2)
 		more := e.Latency.Slowest(n) - float64(n)*e.Latency.Quantile(0.5)
 		share = min(1, max(0, more/(unexplained*float64(p.Window.Length))))
-		if float64(n) <= fewRequests*float64(e.Requests) && share >= nearlyAll {
+		if share >= nearlyAll {
 			amount = unexplained * claim(capacity.Key{Class: capacity.ClassOther, Endpoint: endpoint})
 		}
 	}
