@@ -2,8 +2,8 @@ package analyzers
 
 import (
 	"fmt"
-	"slices"
 
+	"github.com/scalecheck/scalecheck/analyzers/capacity"
 	"github.com/scalecheck/scalecheck/evidence"
 )
 
@@ -32,18 +32,23 @@ What to do: let one fill the cache while the others wait for it or get the old v
 times differ by some random part.
 
 When it is wrong: a job or a page's own timer sends the statement every so often, and does
-so several times on purpose.`,
+so several times on purpose. Three bursts show a period; where a minute of load has only two, they
+count if the calls ran side by side, and the report says so.`,
 }
 
 const (
 	// herd: calls in a burst. One is a cache that is filled as it should be; two may
 	// have met by chance.
 	herd = 4
-	// minBursts: a period takes two intervals of about the same length to be seen.
-	minBursts = 3
-	// quiet: between bursts less than this part of the nearest burst's calls. The herd
-	// grows with the load, so that the largest burst of all is no measure.
-	quiet = 0.2
+	// periodic: a period takes two intervals of about the same length to be seen, and
+	// so this many bursts.
+	periodic = 3
+	// longSlice, in seconds: caches that expire after ten seconds are common, and what
+	// is looked at must be shorter than what it should show.
+	longSlice = 8
+	// goesOn: where between bursts less than this part of the requests is answered, it is
+	// they that come in bursts, or something that stands still lets them go together.
+	goesOn = 0.5
 )
 
 func cacheStampede(p *Pass) {
@@ -51,129 +56,105 @@ func cacheStampede(p *Pass) {
 		if p.Run.Texts[s.ID].Kind != "SELECT" {
 			continue
 		}
-		b, ok := p.burstsOf(s.ID)
+		h, ok := p.herds(s.ID)
 		if !ok {
 			continue
 		}
 		f := p.query(s, statement(s.ID))
+		each := 1e3 * s.Seconds / s.Calls
 		f.Message = fmt.Sprintf("it comes in bursts of about %.0f calls every %.0f s or so, each of %.0f ms, and hardly in between: a cache that many fill at once",
-			b.calls, b.period, 1e3*s.Seconds/s.Calls)
+			h.calls, h.period, each)
+		f.Caveats = []string{fmt.Sprintf("the time between bursts is known to within the %.0f s of a slice", h.slice)}
+		if h.count < periodic {
+			f.Message = fmt.Sprintf("it came in two bursts of about %.0f calls side by side, %.0f s apart, each of %.0f ms, and hardly in between: a cache that many fill at once",
+				h.calls, h.period, each)
+			f.Caveats = append(f.Caveats, "two bursts show no period: a longer run says whether they come at regular intervals")
+		}
 		f.Exhibits = append([]Exhibit{
-			{"bursts", float64(b.count), "", "pg_stat_statements"},
-			{"calls in a burst", b.calls, "", "pg_stat_statements"},
-			{"time from burst to burst", b.period, "s", "pg_stat_statements"},
+			{"bursts", float64(h.count), "", "pg_stat_statements"},
+			{"calls in a burst", h.calls, "", "pg_stat_statements"},
+			{"calls that ran at the same time", h.together, "", "pg_stat_statements"},
+			{"time from burst to burst", h.period, "s", "pg_stat_statements"},
 		}, f.Exhibits...)
 		f.Remedy = &Remedy{Title: "one fills the cache, the others wait for it or take the old value"}
-		f.Caveats = []string{fmt.Sprintf("the time between bursts is known to within the %.0f s of a slice", b.slice)}
 		p.Report(f)
 	}
 }
 
-type bursts struct {
-	count                int
-	calls, period, slice float64
+// herds are a statement's bursts, on average.
+type herds struct {
+	count           int
+	calls, together float64
+	period, slice   float64 // seconds
 }
 
-// longSlice, in seconds: caches that expire after ten seconds are common, and what
-// is looked at must be shorter than what it should show.
-const longSlice = 8
-
-// A pulse is how often each statement was called in each slice of the load.
-type pulse struct {
-	begins []float64 // of the slices, in seconds since the load began
-	slice  float64   // the longest
-	calls  map[string][]float64
-}
-
-// pulse returns the slices of the load; a window too short to have any is one. A
-// statement that is missing from a slice was among the least there: next to none.
-func (p *Pass) pulse() *pulse {
-	if p.kept.pulse != nil {
-		return p.kept.pulse
-	}
-	var all []evidence.Slice
-	for _, w := range p.Run.Windows {
-		switch {
-		case w.Phase != evidence.Measure && w.Phase != evidence.Settle:
-		case len(w.Slices) > 0:
-			all = append(all, w.Slices...)
-		default:
-			all = append(all, wholeOf(w))
-		}
-	}
-	out := &pulse{calls: map[string][]float64{}}
-	var at float64
-	for i, sl := range all {
-		out.begins = append(out.begins, at)
-		at += float64(sl.Length)
-		out.slice = max(out.slice, float64(sl.Length))
-		for _, s := range sl.Statements {
-			if out.calls[s.ID] == nil {
-				out.calls[s.ID] = make([]float64, len(all))
-			}
-			out.calls[s.ID][i] += s.Calls
-		}
-	}
-	p.kept.pulse = out
-	return out
-}
-
-// wholeOf returns the window as one slice.
-func wholeOf(w evidence.Window) evidence.Slice {
-	whole := evidence.Slice{Start: w.Start, Length: w.Length}
-	for _, s := range w.Statements {
-		if !s.Nested {
-			whole.Statements = append(whole.Statements, evidence.SliceStatement{ID: s.ID, Calls: s.Calls})
-		}
-	}
-	return whole
-}
-
-// burstsOf finds a statement's bursts in the slices of the load: calls in some
-// slices, hardly any in those between, and about the same time from one to the
-// next.
-func (p *Pass) burstsOf(id string) (bursts, bool) {
+// herds finds out whether a statement comes in herds: calls in some slices of the load,
+// hardly any in those between although requests are answered there, and about the same
+// time from one to the next. Where there are two only, the calls have to have run side by
+// side. Who waits for a lock comes in a herd because the lock lets go.
+func (p *Pass) herds(id string) (herds, bool) {
 	all := p.pulse()
-	series, begins := all.calls[id], all.begins
-	b := bursts{slice: all.slice}
-	if len(series) == 0 {
-		return b, false
+	bs, within := all.bursts(id)
+	n := float64(len(bs))
+	if len(bs) < 2 || all.longest > longSlice || p.lockedMostly(id) {
+		return herds{}, false
 	}
-	var total float64
-	if b.slice > longSlice {
-		return b, false // bursts would be lost in it
+	h := herds{count: len(bs), slice: all.longest, period: (bs[len(bs)-1].begin - bs[0].begin) / (n - 1)}
+	least := bs[0].together()
+	for _, b := range bs {
+		h.calls += b.calls / n
+		h.together += b.together() / n
+		least = min(least, b.together())
 	}
-	var first, last, shortest, longest float64
-	var still int
-	inside := false
-	for i, calls := range series {
-		if calls <= quiet*slices.Max(series[max(0, i-1):min(len(series), i+2)]) {
-			still++
-			inside = false
-			continue
+	senders := p.sendersOf(id)
+	during := all.traffic(senders, func(i int) bool { return within[i] })
+	between := all.traffic(senders, func(i int) bool { return !within[i] })
+	switch {
+	case h.calls < herd || between < goesOn*during:
+		return herds{}, false
+	case len(bs) < periodic:
+		return h, least >= herd
+	}
+	return h, regular(bs, all.longest)
+}
+
+// regular reports whether it is about the same time from burst to burst. Each begins
+// anywhere in its slice, and what is filled later expires later.
+func regular(bs []burst, slice float64) bool {
+	shortest, longest := bs[1].begin-bs[0].begin, 0.0
+	fastest, slowest := bs[0].mean(), 0.0
+	for i, b := range bs {
+		fastest, slowest = min(fastest, b.mean()), max(slowest, b.mean())
+		if i > 0 {
+			gap := b.begin - bs[i-1].begin
+			shortest, longest = min(shortest, gap), max(longest, gap)
 		}
-		total += calls
-		if inside { // a burst that goes on into the next slice
-			continue
+	}
+	return longest-shortest <= 1.01*slice+slowest-fastest
+}
+
+// lockedMostly reports whether the statement spends most of its time waiting for locks.
+func (p *Pass) lockedMostly(id string) bool {
+	var locked, all float64
+	for class, amount := range p.Step.ByClass(id) {
+		all += amount
+		if class == capacity.ClassLock {
+			locked += amount
 		}
-		inside = true
-		if b.count > 0 {
-			gap := begins[i] - last
-			if b.count == 1 || gap < shortest {
-				shortest = gap
+	}
+	return locked > all/2
+}
+
+// sendersOf returns the endpoints that sent the statement when they were alone.
+func (p *Pass) sendersOf(id string) []string {
+	var out []string
+	for _, f := range p.Run.Footprints {
+		for _, s := range f.Statements {
+			if s.ID == id {
+				out = append(out, f.Endpoint)
+				break
 			}
-			longest = max(longest, gap)
-		} else {
-			first = begins[i]
 		}
-		last = begins[i]
-		b.count++
 	}
-	// A burst begins anywhere in its slice, so that gaps differ by one slice at most.
-	if b.count < minBursts || still < b.count-1 || total < herd*float64(b.count) || longest-shortest > 1.01*b.slice {
-		return b, false
-	}
-	b.calls = total / float64(b.count)
-	b.period = (last - first) / float64(b.count-1)
-	return b, true
+	return out
 }
