@@ -9,11 +9,13 @@ import (
 	"strings"
 )
 
-// A Guess is what a trivial way to answer says of a run.
+// A Guess is what a trivial way to answer says of a run. Of a random pick, the chance
+// that it is right is between 0 and 1.
 type Guess struct {
 	Baseline string  `json:"baseline"`
 	Says     string  `json:"says"`
-	Right    float64 `json:"right"` // 0 or 1; of a random pick, the chance that it is
+	Entity   float64 `json:"entity_right"` // the subject
+	Right    float64 `json:"right"`        // the subject, and what it is bound by
 }
 
 // A Baseline answers with one of the things that report.json shows. It always
@@ -25,8 +27,23 @@ type Baseline struct {
 }
 
 // An Answer is a thing that is blamed: a query, endpoint, dependency, job, pool or
-// station.
-type Answer struct{ Kind, Name, ID string }
+// station. Bound is what an engineer takes it to be bound by; empty for an endpoint,
+// which says nothing about that. The cause is in none of them.
+type Answer struct{ Kind, Name, ID, Bound string }
+
+// query is the answer that blames a statement. Its time is computing, or reading where
+// most blocks were not in shared buffers: pg_stat_statements says no more.
+func query(s Statement) Answer {
+	a := Answer{Kind: "query", Name: s.Text, ID: s.ID, Bound: "cpu"}
+	if s.Read > s.Blocks/2 {
+		a.Bound = "io"
+	}
+	return a
+}
+
+func station(s Station) Answer { return Answer{Kind: "station", Name: s.Name, Bound: s.Bound} }
+
+func pool(p Pool) Answer { return Answer{Kind: "pool", Name: p.Name, Bound: "pool"} }
 
 // Baselines are what is done without a tool.
 var Baselines = []Baseline{
@@ -51,6 +68,9 @@ func guesses(w Want, r *Report) []Guess {
 		}
 		for _, a := range answers {
 			if slices.ContainsFunc(w.Culprits, func(c Culprit) bool { return leads(a, c, r) }) {
+				g.Entity += 1 / float64(len(answers))
+			}
+			if slices.ContainsFunc(w.Culprits, func(c Culprit) bool { return leads(a, c, r) && slices.Contains(c.Bounds, a.Bound) }) {
 				g.Right += 1 / float64(len(answers))
 			}
 		}
@@ -92,7 +112,7 @@ func heaviest(r *Report, endpoint string) Answer {
 	}
 	for _, s := range r.Statements {
 		if s.ID == id {
-			return Answer{"query", s.Text, s.ID}
+			return query(s)
 		}
 	}
 	return Answer{Kind: "query"}
@@ -101,23 +121,23 @@ func heaviest(r *Report, endpoint string) Answer {
 func everything(r *Report) []Answer {
 	var as []Answer
 	for _, s := range r.Statements {
-		as = append(as, Answer{"query", s.Text, s.ID})
+		as = append(as, query(s))
 	}
 	for _, e := range r.Endpoints {
 		as = append(as, Answer{Kind: "endpoint", Name: e.Name})
 	}
 	for _, d := range r.Dependencies {
-		as = append(as, Answer{Kind: "dependency", Name: d.Name})
+		as = append(as, Answer{Kind: "dependency", Name: d.Name, Bound: "external"})
 	}
 	for _, j := range r.Jobs {
-		as = append(as, Answer{Kind: "job", Name: j.Kind})
+		as = append(as, Answer{Kind: "job", Name: j.Kind, Bound: "workers"})
 	}
 	for _, p := range r.Pools {
-		as = append(as, Answer{Kind: "pool", Name: p.Name})
+		as = append(as, pool(p))
 	}
 	if s := r.judged(); s != nil {
 		for _, st := range s.Stations {
-			as = append(as, Answer{Kind: "station", Name: st.Name})
+			as = append(as, station(st))
 		}
 	}
 	return as
@@ -147,12 +167,12 @@ func busiest(r *Report) []Answer {
 	var t top
 	for _, p := range r.Pools {
 		if p.Max > 0 {
-			t.see(Answer{Kind: "pool", Name: p.Name}, p.InUse/p.Max)
+			t.see(pool(p), p.InUse/p.Max)
 		}
 	}
 	if s := r.judged(); s != nil {
 		for _, st := range s.Stations {
-			t.see(Answer{Kind: "station", Name: st.Name}, st.Utilization)
+			t.see(station(st), st.Utilization)
 		}
 	}
 	return t.answers()
@@ -161,7 +181,7 @@ func busiest(r *Report) []Answer {
 func slowest(r *Report) []Answer {
 	var t top
 	for _, s := range r.Statements {
-		t.see(Answer{"query", s.Text, s.ID}, s.Seconds)
+		t.see(query(s), s.Seconds)
 	}
 	return t.answers()
 }
@@ -171,7 +191,7 @@ func longest(r *Report) []Answer {
 	var t top
 	if s := r.judged(); s != nil {
 		for _, st := range s.Stations {
-			t.see(Answer{Kind: "station", Name: st.Name}, st.Load)
+			t.see(station(st), st.Load)
 		}
 	}
 	return t.answers()
@@ -220,7 +240,7 @@ func changed(r *Report) []Answer {
 		// L averaged over T has the variance 2·L·R/T where the times R are exponential
 		// and nobody waits for another (M/G/∞), and n = L·T/R: the deviation is L·√(2/n).
 		if sd := before * math.Sqrt(2/first.Requests); sd > 0 {
-			t.see(Answer{Kind: "station", Name: st.Name}, (st.Load-loads[st.Name])/sd)
+			t.see(station(st), (st.Load-loads[st.Name])/sd)
 		}
 	}
 	return t.answers()

@@ -2,6 +2,7 @@ package matrix
 
 import (
 	"encoding/json"
+	"math"
 	"slices"
 	"testing"
 )
@@ -16,10 +17,10 @@ func report(t *testing.T, text string) *Report {
 }
 
 const (
-	counter = `{"cause": "lock-contention", "bound": "lock", "subject": {"kind": "table", "name": "site_counters", "endpoint": "GET /api/v1/items/{id}", "statement": "7"}}`
-	mail    = `{"cause": "blocking-side-effect", "bound": "external", "subject": {"kind": "dependency", "name": "smtp", "endpoint": "POST /api/v1/register"}}`
-	crm     = `{"cause": "blocking-side-effect", "bound": "external", "subject": {"kind": "dependency", "name": "127.0.0.1:4", "endpoint": "POST /api/v1/register"}}`
-	query   = `{"cause": "busiest-station", "bound": "cpu", "subject": {"kind": "query", "name": "select 1"}}`
+	counter   = `{"cause": "lock-contention", "bound": "lock", "subject": {"kind": "table", "name": "site_counters", "endpoint": "GET /api/v1/items/{id}", "statement": "7"}}`
+	mail      = `{"cause": "blocking-side-effect", "bound": "external", "subject": {"kind": "dependency", "name": "smtp", "endpoint": "POST /api/v1/register"}}`
+	crm       = `{"cause": "blocking-side-effect", "bound": "external", "subject": {"kind": "dependency", "name": "127.0.0.1:4", "endpoint": "POST /api/v1/register"}}`
+	slowQuery = `{"cause": "busiest-station", "bound": "cpu", "subject": {"kind": "query", "name": "select 1"}}`
 )
 
 func TestJudge(t *testing.T) {
@@ -32,21 +33,21 @@ func TestJudge(t *testing.T) {
 	}{
 		{"right", blame(hotRow), `{"verdict": {"status": "fail"}, "bottleneck": ` + counter + `, "findings": [` + counter + `]}`, true},
 		{"another dependency", blame(syncEmail), `{"verdict": {"status": "fail"}, "bottleneck": ` + crm + `, "findings": [` + crm + `]}`, false},
-		{"second", blame(hotRow), `{"verdict": {"status": "fail"}, "bottleneck": ` + query + `, "findings": [` + query + `,` + counter + `]}`, false},
+		{"second", blame(hotRow), `{"verdict": {"status": "fail"}, "bottleneck": ` + slowQuery + `, "findings": [` + slowQuery + `,` + counter + `]}`, false},
 		{"silent about a fault", blame(hotRow), `{"verdict": {"status": "inconclusive"}}`, false},
 		{"healthy", Want{Status: "pass"}, `{"verdict": {"status": "pass"}}`, true},
-		{"healthy, and blamed", Want{Status: "pass"}, `{"verdict": {"status": "fail"}, "bottleneck": ` + query + `}`, false},
+		{"healthy, and blamed", Want{Status: "pass"}, `{"verdict": {"status": "fail"}, "bottleneck": ` + slowQuery + `}`, false},
 		{"the reason", quiet, `{"verdict": {"status": "inconclusive", "reasons": ["a", "it was too short"]}}`, true},
 		{"another reason", quiet, `{"verdict": {"status": "inconclusive", "reasons": ["a noisy host"]}}`, false},
-		{"the reason, and blamed", quiet, `{"verdict": {"status": "inconclusive", "reasons": ["too short"]}, "bottleneck": ` + query + `}`, false},
+		{"the reason, and blamed", quiet, `{"verdict": {"status": "inconclusive", "reasons": ["too short"]}, "bottleneck": ` + slowQuery + `}`, false},
 		{"two", blame(hotRow, syncEmail), `{"verdict": {"status": "fail"}, "bottleneck": ` + mail + `, "findings": [` + mail + `,` + counter + `]}`, true},
-		{"one of two", blame(hotRow, syncEmail), `{"verdict": {"status": "fail"}, "bottleneck": ` + mail + `, "findings": [` + mail + `,` + query + `,` + counter + `]}`, false},
+		{"one of two", blame(hotRow, syncEmail), `{"verdict": {"status": "fail"}, "bottleneck": ` + mail + `, "findings": [` + mail + `,` + slowQuery + `,` + counter + `]}`, false},
 	} {
 		if got := Judge(tt.want, report(t, tt.report)); got.Right() != tt.right {
 			t.Errorf("%s: right %v, want %v: %+v", tt.name, got.Right(), tt.right, got)
 		}
 	}
-	second := Judge(blame(hotRow), report(t, `{"verdict": {"status": "fail"}, "bottleneck": `+query+`, "findings": [`+query+`,`+counter+`]}`))
+	second := Judge(blame(hotRow), report(t, `{"verdict": {"status": "fail"}, "bottleneck": `+slowQuery+`, "findings": [`+slowQuery+`,`+counter+`]}`))
 	if !second.Top3 || !second.Answers || second.Entity || second.Class {
 		t.Errorf("the right finding in second place: %+v", second)
 	}
@@ -62,29 +63,30 @@ func TestBaselines(t *testing.T) {
 		"pools": [{"name": "web", "max": 20, "in_use": 19}],
 		"steps": [
 			{"requests": 800, "in_flight": 1,
-			 "stations": [{"name": "postgres cpu", "load": 0.8, "utilization": 0.3}],
+			 "stations": [{"name": "postgres cpu", "bound": "cpu", "load": 0.8, "utilization": 0.3}],
 			 "judgments": [{"objective": "p95<300ms", "endpoint": "GET /api/v1/items/{id}", "got": 0.02, "n": 400}]},
 			{"requests": 1600, "in_flight": 10,
-			 "stations": [{"name": "locks", "load": 8, "utilization": null}, {"name": "postgres cpu", "load": 1.5, "utilization": 0.6}],
+			 "stations": [{"name": "locks", "bound": "lock", "load": 8, "utilization": null}, {"name": "postgres cpu", "bound": "cpu", "load": 1.5, "utilization": 0.6}],
 			 "judgments": [{"objective": "p95<300ms", "endpoint": "GET /api/v1/items/{id}", "got": 0.5, "n": 800}]}
 		]}`
 	// The station grows from none to eight requests: far more of its own standard
 	// deviations than the percentile.
 	want := map[string]Guess{
-		"random pick":             {Says: "one of 8", Right: 3. / 8}, // its statement, the endpoint that sends it, the locks
+		// Its statement, the endpoint that sends it, the locks; only these say that it waits.
+		"random pick":             {Says: "one of 8", Entity: 3. / 8, Right: 1. / 8},
 		"highest utilization":     {Says: "pool web"},
-		"largest total_exec_time": {Says: "query update site_counters set value", Right: 1},
-		"largest wait class":      {Says: "station locks", Right: 1},
-		"largest z-score":         {Says: "station locks", Right: 1},
+		"largest total_exec_time": {Says: "query update site_counters set value", Entity: 1},
+		"largest wait class":      {Says: "station locks", Entity: 1, Right: 1},
+		"largest z-score":         {Says: "station locks", Entity: 1, Right: 1},
 	}
 	for _, g := range guesses(blame(hotRow), report(t, hot)) {
 		w := want[g.Baseline]
-		if g.Says != w.Says || g.Right < w.Right-1e-9 || g.Right > w.Right+1e-9 {
-			t.Errorf("%s says %q, right %v; want %q, %v", g.Baseline, g.Says, g.Right, w.Says, w.Right)
+		if g.Says != w.Says || math.Abs(g.Right-w.Right) > 1e-9 || math.Abs(g.Entity-w.Entity) > 1e-9 {
+			t.Errorf("%+v; want %+v", g, w)
 		}
 	}
 	for _, g := range guesses(Want{Status: "pass"}, report(t, hot)) {
-		if g.Right != 0 {
+		if g.Right != 0 || g.Entity != 0 {
 			t.Errorf("%s is right about a healthy app", g.Baseline)
 		}
 	}

@@ -15,8 +15,12 @@ func (r Result) Markdown(w io.Writer) error {
 		"blamed, or nothing be said; the whole product, judged by its report. Written by `make accuracy`; every attempt is\n" +
 		"here, and what the baselines said of each in accuracy.json. A second try is made only of a wrong answer on a host\n" +
 		"that was noisy, with more than a tenth of the machine in other hands; the last try counts.\n\n")
-	fmt.Fprintf(&b, "Commit %s; %d of %d planned runs; a median of %.0f s each, %.0f s of them without load; observing took a median of %.1f %% of the machine.\n",
-		r.Commit, len(final(r.Cases)), r.Planned, r.MedianSeconds, r.MedianOutside, 100*r.MedianOverhead)
+	judged := ""
+	if r.Analyzers != r.Commit {
+		judged = fmt.Sprintf(", its run files judged again by the analyzers of %s", r.Analyzers)
+	}
+	fmt.Fprintf(&b, "Commit %s%s; %d of %d planned runs; a median of %.0f s each, %.0f s of them without load; observing took a median of %.1f %% of the machine.\n",
+		r.Commit, judged, len(final(r.Cases)), r.Planned, r.MedianSeconds, r.MedianOutside, 100*r.MedianOverhead)
 	r.figures(&b)
 	r.baselines(&b)
 	r.confusion(&b)
@@ -64,13 +68,18 @@ func (c Counted) String() string {
 }
 
 func (r Result) baselines(b *strings.Builder) {
-	b.WriteString("\n## Baselines\n\nWhat is done without a tool, on the same reports, as shares of all faults. An answer counts where it would lead an\n" +
-		"engineer to the right thing.\n\n| | all faults | of the database | beyond it |\n|---|---|---|---|\n")
-	fmt.Fprintf(b, "| scalecheck, all right | %.2f | %.2f | %.2f |\n", r.JointAll, r.Database.JointAll, r.Beyond.JointAll)
+	b.WriteString("\n## Baselines\n\nWhat is done without a tool, on the same reports, as shares of all faults: subject and bound right; in brackets the\n" +
+		"subject alone. A subject counts where it would lead an engineer to the right thing, and a statement that takes long is\n" +
+		"taken to compute, or to read where its blocks were not in shared buffers. The cause is asked of scalecheck only.\n\n" +
+		"| | all faults | of the database | beyond it |\n|---|---|---|---|\n")
+	fmt.Fprintf(b, "| scalecheck, cause, subject and bound | %.2f | %.2f | %.2f |\n", r.JointAll, r.Database.JointAll, r.Beyond.JointAll)
 	for i, t := range r.Tallies {
-		fmt.Fprintf(b, "| %s | %.2f | %.2f | %.2f |\n", t.Name, t.JointTop1, r.Database.Tallies[i].JointTop1, r.Beyond.Tallies[i].JointTop1)
+		fmt.Fprintf(b, "| %s | %s | %s | %s |\n", t.Name, t, r.Database.Tallies[i], r.Beyond.Tallies[i])
 	}
 }
+
+// String says "0.60 (0.71)".
+func (t Tally) String() string { return fmt.Sprintf("%.2f (%.2f)", t.JointTop1, t.EntityTop1) }
 
 func (r Result) confusion(b *strings.Builder) {
 	b.WriteString("\n## Expected and given\n\nThe cause, or the status where none is named, and in how many runs.\n\n| expected | given |\n|---|---|\n")

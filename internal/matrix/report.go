@@ -61,6 +61,7 @@ type Step struct {
 // A Station is a place where requests spend time.
 type Station struct {
 	Name        string  `json:"name"`
+	Bound       string  `json:"bound"`
 	Load        float64 `json:"load"`
 	Utilization float64 `json:"utilization"`
 }
@@ -92,6 +93,8 @@ type Statement struct {
 	ID      string  `json:"id"`
 	Text    string  `json:"text"`
 	Seconds float64 `json:"seconds"`
+	Blocks  float64 `json:"blocks"`
+	Read    float64 `json:"read"` // of them
 }
 
 // A Job is a kind of background jobs in the judged step.

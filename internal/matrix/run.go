@@ -46,7 +46,7 @@ func (r Runner) Run(ctx context.Context, c Case, seed int64, try int) Attempt {
 		err = read(filepath.Join(dir, "report.json"), &report)
 	}
 	if err == nil && r.Keep != "" {
-		err = keep(filepath.Join(dir, "scalecheck.run"), filepath.Join(r.Keep, fmt.Sprintf("%s-%d-%d.run", c.Name, seed, try)))
+		err = keep(filepath.Join(dir, "scalecheck.run"), r.kept(c, seed, try))
 	}
 	if err != nil {
 		a := failed(c, seed, try, fmt.Errorf("%w\n%s", err, p.end()))

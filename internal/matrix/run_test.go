@@ -70,3 +70,21 @@ func TestRun(t *testing.T) {
 		}
 	})
 }
+
+// What was measured is kept, and the answer is today's.
+func TestAgain(t *testing.T) {
+	r := program(t, `cat "$(echo $ARGS | cut -d' ' -f2)" >$OUT/report.json; exit 1`+"\n")
+	r.Keep = t.TempDir()
+	before := Attempt{Case: "hot-row", Seed: 2, Try: 1, Seconds: 50, Commit: "c", Given: Verdict{Status: "inconclusive"}}
+	if _, err := r.Again(t.Context(), before); err == nil {
+		t.Error("judged a run file that is not there")
+	}
+	report := `{"verdict": {"status": "fail"}, "bottleneck": {"cause": "lock-contention", "bound": "lock", "subject": {"kind": "table", "name": "public.site_counters"}}}`
+	if err := os.WriteFile(filepath.Join(r.Keep, "hot-row-2-1.run"), []byte(report), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	a, err := r.Again(t.Context(), before)
+	if err != nil || a.Given.Cause != "lock-contention" || a.Seconds != 50 || a.Commit != "c" || a.Seed != 2 {
+		t.Errorf("%+v, %v", a, err)
+	}
+}

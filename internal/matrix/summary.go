@@ -98,18 +98,20 @@ func answered(c Case, seed int64, try int, r *Report) Attempt {
 
 // A Plan is what was to be run.
 type Plan struct {
-	Commit string
-	Seeds  int
-	Asked  []string          // names of cases; nil: all
-	Cannot map[string]string // name of a case → why this machine can't do it
+	Commit    string // of what measured
+	Analyzers string // the commit of the analyzers that judged it
+	Seeds     int
+	Asked     []string          // names of cases; nil: all
+	Cannot    map[string]string // name of a case → why this machine can't do it
 }
 
 // A Result is all attempts with their summary. Of a case and a seed the last try
 // counts.
 type Result struct {
-	Commit  string `json:"commit"`
-	Planned int    `json:"planned"` // runs: all cases with all seeds
-	Figures        // of all single faults
+	Commit    string `json:"commit"`
+	Analyzers string `json:"analyzers"` // the commit of the analyzers: another one where kept run files were judged again
+	Planned   int    `json:"planned"`   // runs: all cases with all seeds
+	Figures          // of all single faults
 
 	Database Figures `json:"database"` // of the faults of the database and how it is used
 	Beyond   Figures `json:"beyond"`   // of the others
@@ -152,8 +154,9 @@ type Counts struct {
 
 // A Tally is how often a baseline was right.
 type Tally struct {
-	Name      string  `json:"name"`
-	JointTop1 float64 `json:"joint_top1"`
+	Name       string  `json:"name"`
+	JointTop1  float64 `json:"joint_top1"`  // subject and bound
+	EntityTop1 float64 `json:"entity_top1"` // subject
 }
 
 // A Skip is runs that were planned and are not there.
@@ -199,7 +202,7 @@ func (c Counted) share() float64 {
 func Summarize(p Plan, attempts []Attempt) Result {
 	last := final(attempts)
 	r := Result{
-		Commit: p.Commit, Planned: len(Cases) * p.Seeds, Cases: attempts,
+		Commit: p.Commit, Analyzers: p.Analyzers, Planned: len(Cases) * p.Seeds, Cases: attempts,
 		Database: figures(of(last, Database)), Beyond: figures(of(last, Beyond)),
 		Figures:   figures(of(last, Database, Beyond)),
 		Controls:  count(of(last, Control), func(a Attempt) bool { return a.Right }),
@@ -288,6 +291,7 @@ func figures(faults []Attempt) Figures {
 			for _, g := range a.Guesses {
 				if g.Baseline == b.Name {
 					t.JointTop1 += g.Right / float64(len(faults))
+					t.EntityTop1 += g.Entity / float64(len(faults))
 				}
 			}
 		}

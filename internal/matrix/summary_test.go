@@ -115,7 +115,7 @@ func TestNames(t *testing.T) {
 }
 
 func TestMarkdown(t *testing.T) {
-	r := Summarize(Plan{Commit: "abc1234", Seeds: 1}, []Attempt{{
+	r := Summarize(Plan{Commit: "abc1234", Analyzers: "def5678", Seeds: 1}, []Attempt{{
 		Case: "short", Group: Control, Seed: 1, Try: 1, Expected: Lookup("short").Want.verdict(),
 		Given: Verdict{Status: "inconclusive", Reason: "only 5 s | of load"}, Right: true, Answered: true,
 	}})
@@ -124,7 +124,7 @@ func TestMarkdown(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"Commit abc1234; 1 of ", "| nothing named | 1.00 (1 of 1; 0.21–1.00) |", "| inconclusive | inconclusive 1 |", "| none | 1 of 1 | not run yet |",
+		"Commit abc1234, its run files judged again by the analyzers of def5678; 1 of ", "| nothing named | 1.00 (1 of 1; 0.21–1.00) |", "| inconclusive | inconclusive 1 |", "| none | 1 of 1 | not run yet |",
 		"| short | 1 | 1 | yes | inconclusive: `s of load were measured` | inconclusive: `only 5 s \\| of load` |",
 	} {
 		if !strings.Contains(b.String(), want) {
