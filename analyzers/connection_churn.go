@@ -2,6 +2,7 @@ package analyzers
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/scalecheck/scalecheck/analyzers/capacity"
 	"github.com/scalecheck/scalecheck/evidence"
@@ -53,17 +54,10 @@ func connectionChurn(p *Pass) {
 	if each < churning {
 		return
 	}
-	// What a request alone costs the server beyond running its statements is
-	// connecting, mostly; parsing and planning are in it as well.
-	extra := map[string]float64{}
-	for _, f := range p.Run.Footprints {
-		if f.ServerCPU > 0 {
-			extra[f.Endpoint] = max(0, 1-f.DBSeconds/f.ServerCPU)
-		}
-	}
+	costs := connecting(p.Run.Footprints)
 	claim := func(k capacity.Key) float64 {
 		if k.Class == capacity.ClassCPU && k.Statement != "" {
-			return extra[k.Endpoint]
+			return costs[k.Endpoint]
 		}
 		return 0
 	}
@@ -87,6 +81,35 @@ func connectionChurn(p *Pass) {
 			{"share of all processor time", blame.CPU, "share", "isolation probe, schedstat"},
 		},
 		Remedy:  &Remedy{Title: "keep connections open in a pool: as many idle as open, a lifetime of minutes; or a pooler before the server"},
-		Caveats: []string{"what connecting costs is an estimate: the server's processor time beyond the execution of statements"},
+		Caveats: []string{"what connecting costs is an estimate: the server's processor time beyond the execution of statements, as much for each as the median of the endpoints"},
 	})
+}
+
+// connecting returns by endpoint which share of the processor time that a request alone
+// costs the server goes into connections, if it needs them.
+//
+// What it costs beyond running its statements is connecting, mostly; but parsing and
+// planning are in it as well, and parallel workers. These differ from statement to
+// statement, and connecting does not: it is taken to be the median of the endpoints for
+// each statement sent, and no more than there is.
+func connecting(feet []evidence.Footprint) map[string]float64 {
+	type part struct{ extra, calls, server float64 }
+	parts := map[string]part{}
+	var each []float64
+	for _, f := range feet {
+		e := part{extra: f.ServerCPU - f.DBSeconds, server: f.ServerCPU}
+		for _, s := range f.Statements {
+			e.calls += s.Calls
+		}
+		if e.extra > 0 && e.calls > 0 {
+			parts[f.Endpoint] = e
+			each = append(each, e.extra/e.calls)
+		}
+	}
+	out := map[string]float64{}
+	slices.Sort(each)
+	for endpoint, e := range parts {
+		out[endpoint] = min(e.extra, e.calls*each[(len(each)-1)/2]) / e.server
+	}
+	return out
 }
