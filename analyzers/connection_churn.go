@@ -2,7 +2,7 @@ package analyzers
 
 import (
 	"fmt"
-	"slices"
+	"math"
 
 	"github.com/scalecheck/scalecheck/analyzers/capacity"
 	"github.com/scalecheck/scalecheck/evidence"
@@ -81,7 +81,7 @@ func connectionChurn(p *Pass) {
 			{"share of all processor time", blame.CPU, "share", "isolation probe, schedstat"},
 		},
 		Remedy:  &Remedy{Title: "keep connections open in a pool: as many idle as open, a lifetime of minutes; or a pooler before the server"},
-		Caveats: []string{"what connecting costs is an estimate: the server's processor time beyond the execution of statements, as much for each as the median of the endpoints"},
+		Caveats: []string{"what connecting costs is an estimate: the server's processor time beyond the execution of statements, of the endpoint where that is least"},
 	})
 }
 
@@ -89,13 +89,13 @@ func connectionChurn(p *Pass) {
 // costs the server goes into connections, if it needs them.
 //
 // What it costs beyond running its statements is connecting, mostly; but parsing and
-// planning are in it as well, and parallel workers. These differ from statement to
-// statement, and connecting does not: it is taken to be the median of the endpoints for
-// each statement sent, and no more than there is.
+// planning are in it as well, and parallel workers. These differ from endpoint to
+// endpoint, and connecting does not: it is taken to be what the least of them costs for
+// each statement sent.
 func connecting(feet []evidence.Footprint) map[string]float64 {
 	type part struct{ extra, calls, server float64 }
 	parts := map[string]part{}
-	var each []float64
+	least := math.Inf(1)
 	for _, f := range feet {
 		e := part{extra: f.ServerCPU - f.DBSeconds, server: f.ServerCPU}
 		for _, s := range f.Statements {
@@ -103,13 +103,12 @@ func connecting(feet []evidence.Footprint) map[string]float64 {
 		}
 		if e.extra > 0 && e.calls > 0 {
 			parts[f.Endpoint] = e
-			each = append(each, e.extra/e.calls)
+			least = min(least, e.extra/e.calls)
 		}
 	}
 	out := map[string]float64{}
-	slices.Sort(each)
 	for endpoint, e := range parts {
-		out[endpoint] = min(e.extra, e.calls*each[(len(each)-1)/2]) / e.server
+		out[endpoint] = e.calls * least / e.server
 	}
 	return out
 }

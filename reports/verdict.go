@@ -211,7 +211,7 @@ func headlineFail(r *Report) string {
 		fmt.Fprintf(&b, "misses its objectives with %s already", people(r, c.NextUsers+c.NextSessions))
 	}
 	if f := r.Bottleneck; f != nil {
-		fmt.Fprintf(&b, ": %s", blamed(*f))
+		fmt.Fprintf(&b, ": %s", blamed(r, *f))
 	} else if s.Status == capacity.Missed {
 		b.WriteString("; the evidence does not single out a cause")
 	}
@@ -219,13 +219,15 @@ func headlineFail(r *Report) string {
 }
 
 // blamed says what a finding is about in a few words.
-func blamed(f analyzers.Finding) string {
+func blamed(r *Report, f analyzers.Finding) string {
 	name := f.Subject.Name
 	switch f.Subject.Kind {
 	case analyzers.Query:
 		name = "a statement"
-		if f.Subject.Detail != "" {
-			name += " on " + f.Subject.Detail
+		if d := f.Subject.Detail; isTable(r, d) {
+			name += " on " + d
+		} else if d != "" {
+			name += " with " + d // a setting
 		}
 	case analyzers.Job:
 		name = "jobs of kind " + name
@@ -234,6 +236,14 @@ func blamed(f analyzers.Finding) string {
 		name += " (" + e + ")"
 	}
 	return fmt.Sprintf("%s, %s, bound by %s", f.Cause, name, f.Bound)
+}
+
+func isTable(r *Report, name string) bool {
+	_, table, qualified := strings.Cut(name, ".")
+	if !qualified {
+		table = name
+	}
+	return slices.ContainsFunc(r.Run.Catalog, func(t evidence.Table) bool { return t.Name == table })
 }
 
 func people(r *Report, n float64) string {
