@@ -56,8 +56,8 @@ func cacheStampede(p *Pass) {
 		if p.Run.Texts[s.ID].Kind != "SELECT" {
 			continue
 		}
-		h, ok := p.herds(s.ID)
-		if !ok {
+		h := p.herds(s.ID)
+		if h == nil {
 			continue
 		}
 		f := p.query(s, statement(s.ID))
@@ -88,18 +88,31 @@ type herds struct {
 	period, slice   float64 // seconds
 }
 
-// herds finds out whether a statement comes in herds: calls in some slices of the load,
-// hardly any in those between although requests are answered there, and about the same
-// time from one to the next. Where there are two only, the calls have to have run side by
-// side. Who waits for a lock comes in a herd because the lock lets go.
-func (p *Pass) herds(id string) (herds, bool) {
+// herds finds out whether a statement comes in herds, and returns nil if it does not.
+// Who waits for a lock comes in a herd because the lock lets go.
+func (p *Pass) herds(id string) *herds {
+	h, known := p.kept.herds[id]
+	if !known {
+		h = p.herdsOf(id)
+		p.kept.herds[id] = h
+	}
+	if h == nil || p.lockedMostly(id) {
+		return nil
+	}
+	return h
+}
+
+// herdsOf looks for calls in some slices of the load, hardly any in those between
+// although requests are answered there, and about the same time from one to the next.
+// Where there are two only, the calls have to have run side by side.
+func (p *Pass) herdsOf(id string) *herds {
 	all := p.pulse()
 	bs, within := all.bursts(id)
 	n := float64(len(bs))
-	if len(bs) < 2 || all.longest > longSlice || p.lockedMostly(id) {
-		return herds{}, false
+	if len(bs) < 2 || all.longest > longSlice {
+		return nil
 	}
-	h := herds{count: len(bs), slice: all.longest, period: (bs[len(bs)-1].begin - bs[0].begin) / (n - 1)}
+	h := &herds{count: len(bs), slice: all.longest, period: (bs[len(bs)-1].begin - bs[0].begin) / (n - 1)}
 	least := bs[0].together()
 	for _, b := range bs {
 		h.calls += b.calls / n
@@ -111,11 +124,11 @@ func (p *Pass) herds(id string) (herds, bool) {
 	between := all.traffic(senders, func(i int) bool { return !within[i] })
 	switch {
 	case h.calls < herd || between < goesOn*during:
-		return herds{}, false
-	case len(bs) < periodic:
-		return h, least >= herd
+		return nil
+	case len(bs) < periodic && least >= herd, len(bs) >= periodic && regular(bs, all.longest):
+		return h
 	}
-	return h, regular(bs, all.longest)
+	return nil
 }
 
 // regular reports whether it is about the same time from burst to burst. Each begins

@@ -8,10 +8,16 @@ import (
 
 // A pulse is how often each statement was called in each slice of the load.
 type pulse struct {
-	slices         []evidence.Slice
-	begins         []float64 // of the slices, in seconds since the load began
-	longest        float64   // slice, in seconds
-	calls, seconds map[string][]float64
+	slices  []evidence.Slice // without the statements
+	begins  []float64 // of the slices, in seconds since the load began
+	longest float64   // slice, in seconds
+	beats   map[string][]beat
+}
+
+// A beat is what a statement did in one slice.
+type beat struct {
+	slice          int
+	calls, seconds float64
 }
 
 // pulse returns the slices of the load; a window too short to have any is one. A
@@ -20,7 +26,7 @@ func (p *Pass) pulse() *pulse {
 	if p.kept.pulse != nil {
 		return p.kept.pulse
 	}
-	out := &pulse{calls: map[string][]float64{}, seconds: map[string][]float64{}}
+	out := &pulse{beats: map[string][]beat{}}
 	for _, w := range p.Run.Windows {
 		switch {
 		case w.Phase != evidence.Measure && w.Phase != evidence.Settle:
@@ -36,13 +42,9 @@ func (p *Pass) pulse() *pulse {
 		at += float64(sl.Length)
 		out.longest = max(out.longest, float64(sl.Length))
 		for _, s := range sl.Statements {
-			if out.calls[s.ID] == nil {
-				out.calls[s.ID] = make([]float64, len(out.slices))
-				out.seconds[s.ID] = make([]float64, len(out.slices))
-			}
-			out.calls[s.ID][i] += s.Calls
-			out.seconds[s.ID][i] += s.Seconds
+			out.beats[s.ID] = append(out.beats[s.ID], beat{i, s.Calls, s.Seconds})
 		}
+		out.slices[i].Statements = nil
 	}
 	p.kept.pulse = out
 	return out
@@ -82,7 +84,11 @@ const quiet = 0.2
 
 // bursts returns the bursts of a statement, and for each slice whether it is in one.
 func (p *pulse) bursts(id string) (found []burst, within []bool) {
-	series := p.calls[id]
+	series, seconds := make([]float64, len(p.slices)), make([]float64, len(p.slices))
+	for _, b := range p.beats[id] {
+		series[b.slice] += b.calls
+		seconds[b.slice] += b.seconds
+	}
 	within = make([]bool, len(series))
 	for i, calls := range series {
 		if calls <= quiet*slices.Max(series[max(0, i-1):min(len(series), i+2)]) {
@@ -95,7 +101,7 @@ func (p *pulse) bursts(id string) (found []burst, within []bool) {
 		b := &found[len(found)-1]
 		b.length += float64(p.slices[i].Length)
 		b.calls += calls
-		b.seconds += p.seconds[id][i]
+		b.seconds += seconds[i]
 	}
 	return found, within
 }

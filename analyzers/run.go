@@ -71,7 +71,7 @@ func Run(r *evidence.Run, m *capacity.Model, as []*Analyzer) ([]Finding, []Skip,
 		return nil, skipAll(as, "no load was measured"), nil
 	}
 	window := step.Window()
-	k := &kept{tokens: map[string][]string{}}
+	k := &kept{tokens: map[string][]string{}, herds: map[string]*herds{}}
 	found, skipped := findings(r, m, step, window, as, k)
 	stable := bootstrap(r, m, window, as, found, k)
 	for i := range found {
