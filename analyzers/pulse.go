@@ -9,8 +9,8 @@ import (
 // A pulse is how often each statement was called in each slice of the load.
 type pulse struct {
 	slices  []evidence.Slice // without the statements
-	begins  []float64 // of the slices, in seconds since the load began
-	longest float64   // slice, in seconds
+	begins  []float64        // of the slices, in seconds since the load began
+	longest float64          // slice, in seconds
 	beats   map[string][]beat
 }
 
