@@ -2,7 +2,6 @@ package analyzers
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/scalecheck/scalecheck/analyzers/capacity"
@@ -77,7 +76,7 @@ func analyticsInOLTP(p *Pass) {
 func victimsOf(p *Pass, id string) (victims []string, how string) {
 	alone, known := map[string]float64{}, false
 	for _, f := range p.Run.Footprints {
-		if slices.ContainsFunc(f.Statements, func(s evidence.FootprintStatement) bool { return s.ID == id }) {
+		if f.Sends(id) {
 			known = true
 			continue
 		}

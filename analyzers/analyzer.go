@@ -37,8 +37,8 @@ type Pass struct {
 type kept struct {
 	tokens map[string][]string // of a statement's text
 	pulse  *pulse              // nil until somebody has asked
-	herds  map[string]*herds   // of a statement; nil where it comes in none
 	shared map[string]bool     // statements that nearly all endpoints send; likewise
+	herds  map[string]*herds   // of a statement; nil where it comes in none
 }
 
 // words returns the tokens of a statement's text.

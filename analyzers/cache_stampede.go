@@ -162,11 +162,8 @@ func (p *Pass) lockedMostly(id string) bool {
 func (p *Pass) sendersOf(id string) []string {
 	var out []string
 	for _, f := range p.Run.Footprints {
-		for _, s := range f.Statements {
-			if s.ID == id {
-				out = append(out, f.Endpoint)
-				break
-			}
+		if f.Sends(id) {
+			out = append(out, f.Endpoint)
 		}
 	}
 	return out

@@ -1,6 +1,7 @@
 package evidence
 
 import (
+	"slices"
 	"time"
 
 	"github.com/scalecheck/scalecheck/scenarios"
@@ -383,6 +384,11 @@ type Footprint struct {
 	AppCPU     float64              `json:"app_cpu,omitempty"`    // seconds a request; 0 where /proc is not ours
 	ServerCPU  float64              `json:"server_cpu,omitempty"` // seconds a request in PostgreSQL
 	DBSeconds  float64              `json:"db_seconds,omitempty"` // execution time a request
+}
+
+// Sends reports whether requests of the endpoint sent the statement.
+func (f Footprint) Sends(id string) bool {
+	return slices.ContainsFunc(f.Statements, func(s FootprintStatement) bool { return s.ID == id })
 }
 
 // A FootprintStatement is one statement's part of a Footprint, a request.

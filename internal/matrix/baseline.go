@@ -67,11 +67,18 @@ func guesses(w Want, r *Report) []Guess {
 			g.Says = fmt.Sprintf("one of %d", len(answers))
 		}
 		for _, a := range answers {
-			if slices.ContainsFunc(w.Culprits, func(c Culprit) bool { return leads(a, c, r) }) {
-				g.Entity += 1 / float64(len(answers))
+			var entity, bound bool
+			for _, c := range w.Culprits {
+				if leads(a, c, r) {
+					entity, bound = true, bound || slices.Contains(c.Bounds, a.Bound)
+				}
 			}
-			if slices.ContainsFunc(w.Culprits, func(c Culprit) bool { return leads(a, c, r) && slices.Contains(c.Bounds, a.Bound) }) {
-				g.Right += 1 / float64(len(answers))
+			chance := 1 / float64(len(answers))
+			if entity {
+				g.Entity += chance
+			}
+			if bound {
+				g.Right += chance
 			}
 		}
 		gs = append(gs, g)

@@ -111,7 +111,7 @@ func (h *hour) window(step int, phase evidence.Phase) evidence.Window {
 		Host:      &evidence.Host{Cores: 8, Busy: length * 8 * min(1, 1.2*load)},
 		Processes: []evidence.Process{
 			{Role: evidence.App, Run: length * 3 * load, Queue: length * load},
-			{Role: evidence.Postgres, Name: "client backend", Run: length * 4 * load, Queue: length * 12 * load * load},
+			{Role: evidence.Postgres, Name: evidence.ClientBackend, Run: length * 4 * load, Queue: length * 12 * load * load},
 			{Role: evidence.LoadGen, Run: length * 0.3 * load},
 		},
 		Pools:    []evidence.PoolStats{{Name: "web", Max: 50, InUse: 50 * min(1, load), Acquires: 1e5 * load, Wait: length * 20 * load * load, Use: length * 50 * load}},
@@ -139,7 +139,7 @@ func (h *hour) window(step int, phase evidence.Phase) evidence.Window {
 			ID: statement(i), Calls: calls, Seconds: calls * each, Rows: 3 * calls, Hit: 12 * calls, Read: calls / 10,
 		})
 		w.Sessions.Activity = append(w.Sessions.Activity, evidence.Activity{
-			Statement: statement(i), State: "active", Application: "web", Backend: "client backend", AAS: calls / length * each,
+			Statement: statement(i), State: "active", Application: "web", Backend: evidence.ClientBackend, AAS: calls / length * each,
 		})
 	}
 	for i := range tables {

@@ -55,7 +55,6 @@ func run() error {
 			m.cases = append(m.cases, *c)
 		}
 	}
-	m.can()
 	head := commit.Name(ctx)
 	before := load(*out)
 	switch {
@@ -63,10 +62,14 @@ func run() error {
 		return errors.New("-again needs -keep, the directory of the run files")
 	case *again:
 		m.plan.Commit, m.plan.Analyzers, m.attempts = before.Commit, head, before.Cases
+		for _, s := range before.Skipped {
+			m.plan.Cannot[s.Case] = s.Reason
+		}
 		return m.again(ctx)
 	case !*fresh && before.Commit == head:
 		m.attempts = before.Cases
 	}
+	m.can()
 	m.plan.Commit, m.plan.Analyzers = head, head
 	return m.run(ctx)
 }
